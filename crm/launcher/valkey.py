@@ -1,0 +1,68 @@
+"""The embedded Valkey: keeps what Redis would, and is reached by a socket only."""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import redis
+
+from .binaries import valkey_server
+from .errors import CannotStart
+from .homes import Home
+from .processes import Process, Program
+
+_LONGEST_SOCKET = 100  # the kernel's limit is 107 bytes
+_START_SECONDS = 60
+
+
+class Valkey:
+    """The server of one home: run `program`, `wait_until_ready`, in the end `tidy`."""
+
+    def __init__(self, home: Home, *, lasting: bool) -> None:
+        self._home = home
+        self._lasting = lasting
+        self._folder = home.folder("valkey")
+        self._short: Path | None = None
+        if len(f"{self._folder}/socket".encode()) > _LONGEST_SOCKET:
+            self._short = Path(tempfile.mkdtemp(prefix="regulars-", dir="/tmp"))
+        self._socket = (self._short or self._folder) / "socket"
+
+    def program(self) -> Program:
+        """The server; SIGTERM lets it write all down and stop."""
+        return Program(
+            name="valkey",
+            command=(
+                *(str(valkey_server()), "--dir", str(self._folder), "--port", "0"),
+                *("--unixsocket", str(self._socket), "--unixsocketperm", "700"),
+                *("--appendonly", "yes" if self._lasting else "no", "--save", ""),
+                *("--maxmemory-policy", "noeviction", "--loglevel", "warning"),
+            ),
+            environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            log=self._home.log("valkey"),
+            held=(self._home.lock,),
+        )
+
+    def wait_until_ready(self, process: Process) -> str:
+        """The address that redis-py takes."""
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                with redis.Redis(unix_socket_path=str(self._socket)) as client:
+                    client.ping()
+                return f"unix://{quote(str(self._socket))}"
+            except (redis.ConnectionError, redis.BusyLoadingError) as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise CannotStart(
+                        f"Valkey did not start ({error}).\n{self._home.last_words('valkey')}"
+                    ) from error
+                time.sleep(0.01)
+
+    def tidy(self) -> None:
+        """Remove what only the run needed, once the server has stopped."""
+        self._socket.unlink(missing_ok=True)
+        if self._short:
+            self._short.rmdir()
+        if not self._lasting:
+            shutil.rmtree(self._folder, ignore_errors=True)
