@@ -1,0 +1,89 @@
+"""Settings: one frozen value, read from the environment once, checked at start, documented."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class BadSetting(Exception):
+    """A setting is missing or out of range; the message names it and says what it takes."""
+
+
+def _setting(env: str, default: Any, text: str, *, low: int | None = None, high: int | None = None):
+    meta = {"env": env, "help": text, "low": low, "high": high}
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a process. `Config.read(os.environ)` is the only way programs make one."""
+
+    database_url: str = _setting(
+        "DATABASE_URL", "", "PostgreSQL 18 or newer, as postgresql://user:password@host/name"
+    )
+    redis_url: str = _setting(
+        "REDIS_URL", "redis://127.0.0.1:6379/0", "Redis or Valkey; it only wakes workers"
+    )
+    secret_key: str = _setting(
+        "CRM_SECRET_KEY", "", "signs console cookies and links; at least 32 characters"
+    )
+    home: Path = _setting("CRM_HOME", Path("var"), "folder for state and the demo's credentials")
+    base_url: str = _setting(
+        "CRM_BASE_URL", "http://127.0.0.1:8000", "the address that people and programs reach"
+    )
+    sandbox: bool = _setting(
+        "CRM_SANDBOX", False, "1 serves the sandbox (test clock, test keys); never in production"
+    )
+    phone_region: str = _setting(
+        "CRM_PHONE_REGION", "CN", "region (ISO 3166) of phone numbers written without +"
+    )
+    pool_size: int = _setting(
+        "CRM_POOL_SIZE", 10, "database connections of one process", low=2, high=200
+    )
+    max_body_bytes: int = _setting(
+        "CRM_MAX_BODY_BYTES", 8_000_000, "largest request body", low=10_000, high=100_000_000
+    )
+    session_hours: int = _setting(
+        "CRM_SESSION_HOURS", 12, "a console session ends after this time", low=1, high=720
+    )
+    log_level: str = _setting("CRM_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value, meta = getattr(self, item.name), item.metadata
+            if meta["low"] is not None and not meta["low"] <= value <= meta["high"]:
+                raise BadSetting(f"{meta['env']} must be {meta['low']} to {meta['high']}")
+        if not self.database_url.startswith(("postgresql://", "postgresql+psycopg://")):
+            raise BadSetting("DATABASE_URL must be a postgresql:// address")
+        if len(self.secret_key) < 32:
+            raise BadSetting("CRM_SECRET_KEY must have at least 32 characters")
+        if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise BadSetting("CRM_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR")
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database address with the driver named."""
+        return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> "Config":
+        """Settings from the environment; raises `BadSetting` naming the one that is wrong."""
+        given = {}
+        for item in fields(cls):
+            text = environ.get(item.metadata["env"])
+            if text not in (None, ""):
+                given[item.name] = _parse(item.metadata["env"], text, item.default)
+        return cls(**given)
+
+
+def _parse(env: str, text: str, default: object) -> object:
+    if isinstance(default, bool):
+        if text.lower() not in ("0", "1", "true", "false", "yes", "no"):
+            raise BadSetting(f"{env} must be 0 or 1")
+        return text.lower() in ("1", "true", "yes")
+    if isinstance(default, int):
+        if not text.isdigit():
+            raise BadSetting(f"{env} must be a whole number")
+        return int(text)
+    return Path(text) if isinstance(default, Path) else text

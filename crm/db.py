@@ -1,0 +1,131 @@
+"""The database handle, and the one place in the program that commits."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, DateTime, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, registry
+
+from crm.config import Config
+
+logger = logging.getLogger(__name__)
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class _Declarative(DeclarativeBase):
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMING),
+        type_annotation_map={datetime: DateTime(timezone=True), str: Text},
+    )
+
+
+db = SQLAlchemy(
+    model_class=_Declarative,
+    disable_autonaming=True,
+    session_options={"expire_on_commit": False, "autoflush": True},
+)
+
+if TYPE_CHECKING:
+    Base = _Declarative
+else:
+    Base = db.Model  # what every model inherits
+
+
+def config() -> Config:
+    """The settings of the application that is running."""
+    return current_app.extensions["crm.config"]
+
+
+def engine_options(settings: Config) -> dict[str, Any]:
+    """Pool and session settings: as many connections as threads, and never an endless wait."""
+    session = "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=120s"
+    return {
+        "pool_size": settings.pool_size,
+        "max_overflow": 2,
+        "pool_timeout": 10,
+        "pool_pre_ping": False,
+        "connect_args": {
+            "options": session,
+            "connect_timeout": 5,
+            "application_name": "regulars",
+            "prepare_threshold": 2,
+        },
+    }
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Commit on success, roll back on any error, then run what waited for the commit.
+
+    Only doors open one (routes, jobs, commands). Rules never do, so rules compose.
+    """
+    info = db.session().info
+    assert "waiting" not in info, "transactions do not nest: call the rule, not the door"
+    info["waiting"] = []
+    try:
+        yield
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        del info["waiting"]
+        raise
+    for call_ in info.pop("waiting"):
+        try:
+            call_()
+        except Exception:
+            # What was committed stands; the scheduler's poll does what this nudge could not.
+            logger.exception("a call after commit failed")
+
+
+def in_transaction() -> bool:
+    """Whether a door has opened `transaction()` on this session."""
+    return "waiting" in db.session().info
+
+
+def after_commit(call_: Callable[[], object]) -> None:
+    """Run `call_` once the current transaction is durable, or never."""
+    db.session().info["waiting"].append(call_)
+
+
+def forget_waiting() -> None:
+    """Drop what waits for the commit: the effect it belongs to was rolled back."""
+    db.session().info["waiting"].clear()
+
+
+def call(sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+    """Run one statement as a transaction of its own and return its only row.
+
+    The hot paths' door: one round trip carries begin, statement and commit (`%s` parameters,
+    psycopg types). The statement is all or nothing; an error leaves nothing behind.
+    """
+    engine = db.engines[None]
+    if isinstance(engine, Connection):  # inside an outer transaction (tests): a savepoint
+        with engine.begin_nested():
+            return _fetch(engine.connection.dbapi_connection, sql, params)
+    pooled = db.engines["autocommit"].raw_connection()
+    try:
+        return _fetch(pooled.driver_connection, sql, params)
+    except BaseException as error:
+        if getattr(pooled.driver_connection, "broken", False):
+            pooled.invalidate(error)
+        raise
+    finally:
+        pooled.close()
+
+
+def _fetch(connection: Any, sql: str, params: Sequence[Any]) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchone()

@@ -1,0 +1,65 @@
+"""Permissions: each view declares the one it needs; a test fails for a view that does not."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+PERMISSIONS = {
+    "members:read": "find members and read their profiles",
+    "members:write": "register members and change their profiles, tags, notes and consents",
+    "members:reveal": "see full phone numbers and e-mail addresses in staff look-ups",
+    "orders:read": "read orders",
+    "orders:write": "write orders and refunds",
+    "points:read": "read balances and entries, ask for quotes",
+    "points:write": "award, redeem and hold points",
+    "programme:read": "read the programme, its rules and its ladder of tiers",
+    "programme:write": "change the programme, its rules, its ladder and manual tiers",
+    "segments:read": "read segments and scores",
+    "segments:write": "start segmentation runs",
+    "ledger:read": "run the ledger's self-check",
+    "keys:manage": "create, roll and revoke API keys",
+    "staff:manage": "create and change staff accounts",
+    "stores:read": "read stores",
+    "stores:manage": "create and change stores",
+    "audit:read": "read the audit trail",
+    "tasks:read": "read background tasks",
+    "sandbox:manage": "move the sandbox clock",
+}
+
+_CLERK = {"members:read", "members:write", "orders:read", "points:read", "points:write"} | {
+    "programme:read",
+    "segments:read",
+    "stores:read",
+}
+_MANAGER = _CLERK | {"members:reveal", "orders:write", "ledger:read", "audit:read", "tasks:read"}
+_ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {
+    "ledger:read",
+    "stores:read",
+    "tasks:read",
+}
+_MARKETER = _ANALYST | {"members:write", "segments:write", "programme:write"}
+
+ROLES: dict[str, frozenset[str]] = {
+    "clerk": frozenset(_CLERK),
+    "manager": frozenset(_MANAGER),
+    "marketer": frozenset(_MARKETER),
+    "analyst": frozenset(_ANALYST),
+    "admin": frozenset(PERMISSIONS),
+}
+
+
+def needs(permission: str | None, *, checked_in_statement: bool = False) -> Callable[[View], View]:
+    """Declare the permission of a view; None means public, and the view's docstring says why.
+
+    `checked_in_statement`: the view's one SQL statement checks the key again, so that the door may
+    go by what it remembers of the key and save a round trip.
+    """
+    assert permission is None or permission in PERMISSIONS, permission
+
+    def declare(view: View) -> View:
+        view.permission = permission  # type: ignore[attr-defined]  # functions take attributes
+        view.checked_in_statement = checked_in_statement  # type: ignore[attr-defined]
+        return view
+
+    return declare

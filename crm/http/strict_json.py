@@ -1,0 +1,107 @@
+"""JSON as storefronts should send it: no NaN, no duplicate keys, nothing PostgreSQL can't keep."""
+
+import json
+import re
+from typing import Any
+
+from crm.errors import N_, FieldError, Invalid, Malformed
+
+SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[0-9]{16}|[eE][+-]?[0-9]{2}|\x00")
+LARGEST = 2**53 - 1  # the integers that every JSON reader keeps exactly (RFC 7493)
+DEEPEST = 60
+
+
+def _refuse_constant(name: str) -> None:
+    raise Malformed(reason=f"{name} is not a number of JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Malformed(reason=f"the key {twice[:60]!r} stands twice in one object")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise Malformed(reason=f"{text[:40]} is too large a number")
+    return number
+
+
+def _short(text: str) -> int:
+    if len(text) > 40:
+        raise Malformed(reason="a number has more than 40 digits")
+    return int(text)
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_constant=_refuse_constant,
+    parse_float=_finite,
+    parse_int=_short,
+)
+
+
+def loads(raw: bytes) -> Any:
+    """The value of a JSON body.
+
+    Raises `Malformed` (400) for what is not JSON, `Invalid` (422, naming the place) for text or
+    integers that can't be stored exactly.
+    """
+    try:
+        value = _decoder.decode(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Malformed(reason="it is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise Malformed(reason=f"{error.msg} at line {error.lineno} column {error.colno}") from None
+    except RecursionError:
+        raise Malformed(reason="it is nested too deeply") from None
+    if SUSPICIOUS.search(raw) or raw.count(b"[") + raw.count(b"{") > DEEPEST:
+        errors: list[FieldError] = []
+        _inspect(value, "", 0, errors)
+        if errors:
+            raise Invalid(errors)
+    return value
+
+
+def _inspect(value: Any, pointer: str, depth: int, errors: list[FieldError]) -> None:
+    if len(errors) >= 20:
+        return
+    if depth > DEEPEST:
+        raise Malformed(reason="it is nested too deeply")
+    if isinstance(value, str):
+        problem = text_problem(value)
+        if problem:
+            errors.append(FieldError(pointer, "not_storable", problem))
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        errors.append(
+            FieldError(
+                pointer, "out_of_range", N_("The number is outside the range that is exact.")
+            )
+        )
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _inspect(key, pointer, depth + 1, errors)
+            _inspect(item, f"{pointer}/{escape(key)}", depth + 1, errors)
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            _inspect(item, f"{pointer}/{place}", depth + 1, errors)
+
+
+def text_problem(value: str) -> str | None:
+    """Why PostgreSQL could not keep this text, or None."""
+    if "\0" in value:
+        return N_("The text contains a NUL character.")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return N_("The text contains half of a surrogate pair.")
+    return None
+
+
+def escape(key: str) -> str:
+    """One step of a JSON pointer (RFC 6901)."""
+    return key.encode("utf-8", "replace").decode()[:80].replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,128 @@
+"""Moving time forward: every job that falls due on the way runs at its instant, in order."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from croniter import croniter
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
+
+from crm import clock, worker
+from crm.db import db, transaction
+from crm.errors import N_, Refused, Unprocessable
+from crm.outbox import ADVANCING
+from crm.queue import JOBS, QUEUES, Job
+from crm.scheduler import put_slot
+
+FARTHEST = timedelta(days=366 * 5)
+
+
+class ClockGoesForward(Unprocessable):
+    """The sandbox's time can't be moved back (422)."""
+
+    code = "clock_goes_forward"
+    detail = N_("The sandbox clock is at {now}; it moves forward only.")
+
+
+class ClockTooFar(Unprocessable):
+    """More than five years at once (422)."""
+
+    code = "clock_too_far"
+    detail = N_("Move the clock by at most five years at once.")
+
+
+class ClockMoving(Refused):
+    """Another request is moving the clock (409)."""
+
+    code = "clock_moving"
+    detail = N_("Another request is moving the clock. Try again when it is done.")
+
+
+def is_standing() -> bool:
+    """Whether the clock was moved and stands since."""
+    return bool(db.session.execute(text("SELECT count(*) FROM sandbox_clock")).scalar())
+
+
+def advance(target: datetime) -> dict[str, int]:
+    """Move to `target`, running what falls due; returns how often each job ran.
+
+    Raises `ClockGoesForward`, `ClockTooFar`, `ClockMoving`.
+    """
+    start = clock.now()
+    db.session.remove()
+    if target < start:
+        raise ClockGoesForward(now=start.isoformat())
+    if target - start > FARTHEST:
+        raise ClockTooFar()
+    with db.engines["autocommit"].connect() as connection:
+        _lock(connection)
+        try:
+            return _walk(start, target)
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVANCING})
+
+
+def _lock(connection: Connection) -> None:
+    """Wait until workers have put down what they hold; they begin nothing new meanwhile."""
+    connection.execute(text("SET lock_timeout = '60s'"))
+    try:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVANCING})
+    except OperationalError as error:
+        if isinstance(error.orig, LockNotAvailable):
+            raise ClockMoving() from error
+        raise
+    finally:
+        connection.execute(text("RESET lock_timeout"))
+
+
+def _walk(start: datetime, target: datetime) -> dict[str, int]:
+    ran: Counter[str] = Counter()
+    _drain(ran)
+    at = start
+    while True:
+        due = [(slot, job.name) for job in JOBS.values() if (slot := next_slot(job, at, target))]
+        if not due:
+            break
+        at = min(slot for slot, _ in due)
+        _set(at)
+        for slot, name in sorted(due):
+            if slot == at:
+                with transaction():
+                    put_slot(JOBS[name], slot)
+                ran[name] += 1
+        _drain(ran)
+    _set(target)
+    _drain(ran)
+    return dict(ran)
+
+
+def next_slot(job: Job, after: datetime, until: datetime) -> datetime | None:
+    """The job's next slot in (after, until] at which it has work, or None."""
+    if job.every is None:
+        return None
+    base = after
+    if job.due_from is not None:
+        first = job.due_from(after)
+        db.session.rollback()
+        if first is None or first > until:
+            return None
+        base = max(after, first - timedelta(microseconds=1))
+    slot = croniter(job.every, base).get_next(datetime)
+    return slot if slot <= until else None
+
+
+def _set(at: datetime) -> None:
+    with transaction():
+        db.session.execute(
+            text("""
+                INSERT INTO sandbox_clock (one, now) VALUES (true, :now)
+                ON CONFLICT (one) DO UPDATE SET now = excluded.now
+            """),
+            {"now": at},
+        )
+
+
+def _drain(ran: Counter[str]) -> None:
+    for queue in QUEUES:
+        worker.drain(queue)

@@ -1,0 +1,125 @@
+"""The worker: an RQ worker of one queue that drains the outbox whenever it is woken, or idle."""
+
+import logging
+import time
+from typing import Any
+
+import redis
+from flask import current_app
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+from sqlalchemy import Connection, text
+
+from crm import clock, outbox
+from crm.db import config, db, transaction
+from crm.queue import JOBS, connect
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 15  # how long a lost wake-up can go unnoticed by a worker
+
+
+def wake(name: str) -> int:
+    """The RQ job: drain the queue. Returns how many tasks were run."""
+    return drain_unless_advancing(name)
+
+
+def drain_unless_advancing(name: str) -> int:
+    """Drain, but leave the work to the one who is moving the sandbox clock, if somebody is."""
+    if not config().sandbox:
+        return drain(name)
+    with db.engines["autocommit"].connect() as connection:
+        free = connection.execute(
+            text("SELECT pg_try_advisory_lock_shared(:key)"), {"key": outbox.ADVANCING}
+        ).scalar_one()
+        if not free:
+            return 0
+        try:
+            return drain(name)
+        finally:
+            connection.execute(
+                text("SELECT pg_advisory_unlock_shared(:key)"), {"key": outbox.ADVANCING}
+            )
+
+
+def drain(name: str) -> int:
+    """Run every due task of a queue, oldest first, until none is left; returns how many."""
+    done = 0
+    with db.engines["autocommit"].connect() as connection:
+        while run_next(connection, name):
+            done += 1
+    return done
+
+
+def run_next(connection: Connection, name: str) -> bool:
+    """Run one task; False when none is due."""
+    now = clock.now()
+    db.session.remove()
+    row = outbox.claim(connection, name, now)
+    if row is None:
+        return False
+    try:
+        run(row.id, row.job, row.args)
+    finally:
+        outbox.release(connection, row.id)
+        db.session.remove()
+    return True
+
+
+def run(task_id: Any, name: str, args: list[Any]) -> None:
+    """Run a claimed task and write down what came of it."""
+    started = time.perf_counter()
+    try:
+        JOBS[name](*args)
+    except Exception as error:
+        # The door of all jobs: whatever went wrong is written to the row and tried again later.
+        logger.exception("job %s failed", name)
+        db.session.remove()
+        with transaction():
+            state = outbox.fail(task_id, f"{type(error).__name__}: {error}", clock.now())
+        if state == "failed":
+            logger.error("job %s given up after %s tries", name, outbox.MOST_ATTEMPTS)
+        return
+    with transaction():
+        outbox.finish(task_id, clock.now())
+    logger.info("job %s done in %.0f ms", name, (time.perf_counter() - started) * 1000)
+
+
+class Worker(SimpleWorker):
+    """RQ's worker without a fork per job: what a crash interrupts is a row, not a process tree."""
+
+    def handle_exception(self, job: Any, *exc_info: Any) -> None:
+        """Only a wake-up can fail here, and the next one is at most `IDLE_SECONDS` away."""
+        logger.error("a wake-up failed", exc_info=exc_info)  # type: ignore[arg-type]
+
+
+def serve(name: str) -> None:
+    """Work for one queue until the process is told to stop, with Redis or without it."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    connection = connect(config().redis_url, blocking=True)
+    logger.info("worker of queue %s is ready", name)
+    while True:
+        with app.app_context():
+            _drain_safely(name)
+        try:
+            queue = Queue(name, connection=connection, serializer=JSONSerializer)
+            worker = Worker([queue], connection=connection, serializer=JSONSerializer)
+            worker.log_result_lifespan = False
+            with_scheduler = False
+            worker.work(
+                with_scheduler=with_scheduler, max_idle_time=IDLE_SECONDS, logging_level="WARNING"
+            )
+            if worker._stop_requested:
+                return
+        except redis.exceptions.RedisError as error:
+            logger.warning("Redis is away (%s); looking for work without it", error)
+            time.sleep(2)
+
+
+def _drain_safely(name: str) -> None:
+    try:
+        drain_unless_advancing(name)
+    except Exception:
+        # The database may be restarting; the next round is seconds away.
+        logger.exception("could not look for work")
+        time.sleep(1)
