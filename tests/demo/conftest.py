@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from crm.demo import cdnow
+from crm.demo.cdnow import Purchase
 from crm.demo.shop import DemoMember, Shop
 
 
@@ -15,16 +17,16 @@ def today() -> date:
 
 
 @pytest.fixture(scope="session")
-def source() -> Path:
+def purchases() -> list[Purchase]:
     where = os.environ.get("CRM_DEMO_DATA")
     if not where:
-        pytest.skip("CRM_DEMO_DATA names no folder with the lifetimes wheel")
-    return Path(where)
+        pytest.skip("set CRM_DEMO_DATA to a folder with the wheel of requirements-demo.txt")
+    return cdnow.read(Path(where))
 
 
 @pytest.fixture(scope="session")
-def shop(source: Path) -> Shop:
-    return Shop.open(source)
+def shop(purchases: list[Purchase]) -> Shop:
+    return Shop(purchases)
 
 
 @pytest.fixture(scope="session")
