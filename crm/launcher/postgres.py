@@ -62,6 +62,11 @@ class Postgres:
         self._data = self.place / "data"
         self._socket = self._socket_folder()
 
+    @property
+    def whose(self) -> str:
+        """As what account it runs, for the terminal; empty when that is our own."""
+        return f" as account {self.account.pw_name}" if self.account else ""
+
     def prepare(self) -> None:
         """Make the cluster on the first start; refuse one that another version wrote."""
         if not self._data.exists():
@@ -103,6 +108,7 @@ class Postgres:
             stop_signal=signal.SIGINT,
             grace_seconds=20.0,
             held=(self._home.lock,),
+            saves=True,
         )
 
     def wait_until_ready(self, process: Process, database: str) -> str:

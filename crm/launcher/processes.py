@@ -29,7 +29,8 @@ class Program:
     """What to run, and how to end it: `stop_signal`, then SIGKILL after `grace_seconds`.
 
     `log` takes everything it prints (None: it shares our terminal); `account` is another user to
-    run as; `held` are file descriptors that it keeps open for as long as it lives.
+    run as; `held` are file descriptors that it keeps open for as long as it lives. One that `saves`
+    gets its grace even when we are in a hurry.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     grace_seconds: float = 5.0
     held: tuple[int, ...] = ()
+    saves: bool = False
 
 
 def spawn(program: Program) -> Process:
@@ -70,13 +72,12 @@ def spawn(program: Program) -> Process:
         )
 
 
-def stop(program: Program, process: Process, grace_seconds: float | None = None) -> None:
+def stop(program: Program, process: Process, grace_seconds: float) -> None:
     """Ask it to end, wait, and kill its whole process group when it does not."""
-    grace = program.grace_seconds if grace_seconds is None else grace_seconds
-    if grace:
+    if grace_seconds:
         process.send_signal(program.stop_signal)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(grace)
+            process.wait(grace_seconds)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -39,4 +39,4 @@ def _started(program: Program) -> Iterator[Process]:
     try:
         yield process
     finally:
-        stop(program, process)
+        stop(program, process, program.grace_seconds)

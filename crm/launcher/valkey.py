@@ -42,6 +42,7 @@ class Valkey:
             environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
             log=self._home.log("valkey"),
             held=(self._home.lock,),
+            saves=True,
         )
 
     def wait_until_ready(self, process: Process) -> str:
