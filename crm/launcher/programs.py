@@ -17,7 +17,7 @@ def environment(home: Home, address: Address, environ: Mapping[str, str]) -> dic
     defaults = {
         "CRM_BASE_URL": address.url,
         "CRM_SANDBOX": "1",
-        "CRM_DEMO_DATA": str(Path(sys.prefix, "share", "regulars", "CDNOW_master.txt")),
+        "CRM_DEMO_DATA": str(Path(sys.prefix, "share", "regulars")),
     }
     fixed = {
         "CRM_HOME": str(home.path),

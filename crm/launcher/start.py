@@ -100,7 +100,7 @@ class Run:
             with step("empty shop"):
                 self._crm("demo", "credentials")
         else:
-            say("  demo shop")
+            say("  loading the demo shop")
             with step("demo shop loaded"):
                 self._crm("demo", "load")
 
