@@ -1,0 +1,1 @@
+"""Who the members are: identities, profiles, tags, consents, notes, tiers; and the stores."""
