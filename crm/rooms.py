@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from flask import Flask
 
+from crm.auth import door
 from crm.db import Base
 from crm.http import Blueprint, operations
 
@@ -13,4 +14,4 @@ METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 
 BLUEPRINTS: Sequence[Blueprint] = ()
 
-INSTALLERS: Sequence[Callable[[Flask], None]] = (operations.install,)
+INSTALLERS: Sequence[Callable[[Flask], None]] = (operations.install, door.install)

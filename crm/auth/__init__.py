@@ -1,0 +1,1 @@
+"""Who may do what: API keys, staff accounts, their sessions, and the door that checks them."""
