@@ -2,8 +2,8 @@
 
 The first process, the keeper, only waits and passes signals on. The second does the work. When the
 keeper is killed, the kernel tells the worker, which stops everything; when the worker is killed,
-the keeper inherits what it had started and ends that. Their children hear of a worker's death from
-the kernel as well, should both be killed at once.
+the keeper inherits what it had started and ends that. Should both be killed at once, their children
+still hear of it from the kernel and end by themselves, unless they are deaf to SIGTERM.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from .processes import adopt_orphans, end_everything, end_with_parent
 
-_STOPPING_SECONDS = 10.0
+_STOPPING_SECONDS = 5.0
 
 
 def keep(work: Callable[[], int]) -> int:

@@ -1,0 +1,3 @@
+"""A scheduler."""
+
+from .serving import main as main
