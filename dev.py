@@ -141,7 +141,7 @@ def only_one(venv: Path):
 
 
 def create(venv: Path, version: str) -> None:
-    """A new environment in the place of one of another Python, or of a half-made one."""
+    """Make the environment, complete a half-made one, or replace ours of another Python."""
     if any(venv.iterdir()) and not (venv / "pyvenv.cfg").exists():
         sys.exit(f"{venv} holds something else than a Python environment; set another CRM_VENV")
     if not importlib.util.find_spec("ensurepip"):
@@ -151,7 +151,7 @@ def create(venv: Path, version: str) -> None:
         )
     print(f"Setting up {venv}", flush=True)
     made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(venv)],
+        [sys.executable, "-m", "venv", *how_to_create(venv), str(venv)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -159,6 +159,11 @@ def create(venv: Path, version: str) -> None:
     if made.returncode:
         sys.exit(f"Cannot make a Python environment in {venv}:\n{made.stdout}")
     note(venv, {"python": version})
+
+
+def how_to_create(venv: Path) -> list[str]:
+    """An environment that somebody else made is added to, never cleared."""
+    return ["--clear"] if noted(venv) else []
 
 
 def install(venv: Path, lock: str) -> None:
