@@ -23,10 +23,12 @@ class StrictParser(FlaskParser):
     }
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
-        """The body's value; 415 for another media type, 400 for no body."""
+        """The body's value; 415 for another media type, 400 for no body where one is due."""
+        raw = req.get_data(cache=True)
+        if not raw and getattr(schema, "body_optional", False):
+            return {}
         if not req.is_json:
             raise UnsupportedMediaType()
-        raw = req.get_data(cache=True)
         if not raw:
             raise Malformed(reason="it is empty")
         return strict_json.loads(raw)

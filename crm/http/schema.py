@@ -18,6 +18,8 @@ class Schema(ma.Schema):
     class Meta:
         unknown = ma.RAISE
 
+    body_optional: ClassVar[bool] = False  # whether a request may come without any body
+
     error_messages: ClassVar[dict[str, Any]] = {
         "unknown": Said("unknown_field", N_("This field is not known.")),
         "type": Said("invalid_type", N_("This must be an object.")),
