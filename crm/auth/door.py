@@ -35,8 +35,8 @@ FIND = """
     WHERE secret_hash = %s AND revoked_at IS NULL
 """
 NOTE_USE = """
-    UPDATE api_key SET last_used_at = %s
-    WHERE id = %s AND (last_used_at IS NULL OR last_used_at < %s - interval '1 minute')
+    UPDATE api_key k SET last_used_at = t.now FROM (SELECT sandbox_now(%s) AS now) t
+    WHERE k.id = %s AND (k.last_used_at IS NULL OR k.last_used_at < t.now - interval '1 minute')
     RETURNING true
 """
 
@@ -84,7 +84,7 @@ class Memory:
             self.keys.clear()
         self.keys[digest] = (time.monotonic(), known)
 
-    def forget(self, key_id: UUID | None) -> None:
+    def forget(self, key_id: UUID) -> None:
         """Drop a key that turned out to be invalid."""
         for digest, (_, known) in list(self.keys.items()):
             if known.principal.id == key_id:
@@ -160,10 +160,15 @@ def _find(digest: bytes) -> Known:
     return Known(Principal("key", key_id, name, frozenset(scopes)), kind, expires_at)
 
 
+def forget(key_id: UUID) -> None:
+    """Let this process no longer remember a key; other processes do within a minute at most."""
+    memory: Memory = current_app.extensions["crm.auth.memory"]
+    memory.forget(key_id)
+
+
 def turn_away() -> NoReturn:
     """For views whose statement found the key to be invalid: forget it, and answer 401."""
-    memory: Memory = current_app.extensions["crm.auth.memory"]
-    memory.forget(g.principal.id)
+    forget(g.principal.id)
     raise KeyInvalid()
 
 
@@ -183,8 +188,7 @@ def _noting(app: Flask, key_id: UUID) -> Callable[[], None]:
     def note() -> None:
         with app.app_context():
             try:
-                now = clock.now()
-                call(NOTE_USE, (now, key_id, now))
+                call(NOTE_USE, (clock.system_now(), key_id))
             except (psycopg.Error, SQLAlchemyError) as error:
                 logger.warning("the use of key %s was not noted: %s", key_id, error)
 

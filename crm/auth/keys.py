@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import select
 
 from crm import audit
+from crm.auth.grants import require_held
 from crm.auth.models import ApiKey
 from crm.db import db
-from crm.errors import N_, Forbidden, NotFound, Refused
+from crm.errors import N_, NotFound, Refused, Unprocessable
 from crm.http.fields import instant_text
 from crm.http.permissions import PERMISSIONS
 from crm.http.principal import Principal
@@ -35,11 +36,11 @@ class KeyEnded(Refused):
     detail = N_("This API key was revoked or has expired. Create a new one.")
 
 
-class ScopeNotHeld(Forbidden):
-    """Nobody passes on more than they hold (403); `missing` lists the permissions."""
+class BornExpired(Unprocessable):
+    """A key whose end lies in the past is of no use (422)."""
 
-    code = "scope_not_held"
-    detail = N_("You can't pass on permissions that you don't have yourself: {missing}.")
+    code = "api_key_born_expired"
+    detail = N_("The key would have expired already. Choose a later time.")
 
 
 def digest(secret: str) -> bytes:
@@ -59,10 +60,13 @@ def create(
 ) -> tuple[ApiKey, str]:
     """A new key and its secret, which nobody can ask for again.
 
-    Raises `ScopeNotHeld` when `by` lacks one of the scopes; the system itself may give all.
+    Raises `ScopeNotHeld` when `by` lacks one of the scopes (the system itself may give all),
+    `BornExpired`.
     """
     assert set(scopes) <= set(PERMISSIONS), scopes
     require_held(by, scopes)
+    if expires_at is not None and expires_at <= now:
+        raise BornExpired(pointer="/expires_at")
     secret = f"rgl_{kind}_{secrets.token_urlsafe(32)}"
     key = ApiKey(
         name=name,
@@ -121,13 +125,6 @@ def listed(limit: int, before: UUID | None) -> Sequence[ApiKey]:
     if before is not None:
         query = query.where(ApiKey.id < before)
     return db.session.scalars(query).all()
-
-
-def require_held(by: Principal, permissions: Sequence[str] | frozenset[str]) -> None:
-    """Raise `ScopeNotHeld` unless `by` has all of these; the system may do anything."""
-    missing = sorted(set(permissions) - by.permissions)
-    if missing and by.kind != "system":
-        raise ScopeNotHeld(missing=", ".join(missing))
 
 
 def facts(key: ApiKey) -> dict[str, object]:

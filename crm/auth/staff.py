@@ -1,0 +1,254 @@
+"""Staff accounts: made, changed, disabled; and the check of a password."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
+
+from crm import audit
+from crm.auth import passwords, sessions, throttle
+from crm.auth.grants import require_held
+from crm.auth.models import Staff
+from crm.db import db
+from crm.errors import N_, FieldError, Invalid, NotFound, Refused, Unauthorized, Unprocessable
+from crm.http.permissions import ROLES
+from crm.http.principal import Principal
+
+EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
+KEPT_IN_AUDIT = ("email", "name", "role", "store", "locale", "member_id", "active")
+
+
+class StaffNotFound(NotFound):
+    """No staff account has this id or e-mail address (404)."""
+
+    code = "staff_not_found"
+    detail = N_("There is no such staff account.")
+
+
+class EmailTaken(Refused):
+    """Another account has this e-mail address (409)."""
+
+    code = "email_taken"
+    detail = N_("Another staff account has this e-mail address.")
+
+
+class LastAdmin(Refused):
+    """Somebody must be able to administer (409)."""
+
+    code = "last_admin"
+    detail = N_("This is the last active administrator. Appoint another one first.")
+
+
+class UnknownStore(Unprocessable):
+    """No store has this code (422)."""
+
+    code = "unknown_store"
+    detail = N_("There is no store {store}.")
+
+
+class UnknownMember(Unprocessable):
+    """No member has this id (422)."""
+
+    code = "unknown_member"
+    detail = N_("There is no member {member_id}.")
+
+
+class WrongCredentials(Unauthorized):
+    """E-mail address and password don't belong together, or the account is disabled (401)."""
+
+    code = "wrong_credentials"
+    detail = N_("The e-mail address or the password is not right.")
+
+
+def create(body: dict[str, Any], *, by: Principal, now: datetime) -> tuple[Staff, str | None]:
+    """A new account from `email`, `name`, `role` and optional `store`, `locale`, `member_id`,
+    `password`; with the password that was generated where none was given.
+
+    Raises `EmailTaken`, `UnknownStore`, `UnknownMember`, `ScopeNotHeld`, `Invalid`.
+    """
+    require_held(by, ROLES[body["role"]])
+    _check_references(body)
+    email = normal(body["email"])
+    generated = None if body.get("password") else passwords.generated()
+    password = generated or body["password"]
+    _check_password(password, email)
+    staff = Staff(
+        email=email,
+        name=body["name"],
+        password_hash=passwords.hashed(password),
+        role=body["role"],
+        store=body.get("store"),
+        locale=body.get("locale") or "en",
+        member_id=body.get("member_id"),
+        active=True,
+        created_at=now,
+        password_changed_at=now,
+    )
+    _write(staff)
+    audit.record("staff.create", "staff", staff.id, now=now, after=_facts(staff))
+    return staff, generated
+
+
+def update(staff_id: UUID, changes: dict[str, Any], *, by: Principal, now: datetime) -> Staff:
+    """Change an account. A new password and `active: false` end its sessions.
+
+    Raises `StaffNotFound`, `LastAdmin`, and what `create` raises. `ScopeNotHeld` also protects
+    accounts that hold more than `by`: who sets a password can sign in with it.
+    """
+    staff = _locked(staff_id)
+    role = changes.get("role", staff.role)
+    require_held(by, ROLES[staff.role] | ROLES[role])
+    _check_references(changes)
+    if staff.active and staff.role == "admin":
+        _check_last_admin(staff, changes.get("active", True) and role == "admin")
+    before = _facts(staff)
+    _apply(staff, changes, now)
+    _write(staff)
+    if "password" in changes or not staff.active:
+        sessions.end_all(staff.id, now)
+    after = _facts(staff)
+    changed = [name for name in after if after[name] != before[name]]
+    told = {"password": "changed"} if "password" in changes else {}
+    if changed or told:
+        audit.record(
+            "staff.update",
+            "staff",
+            staff.id,
+            now=now,
+            before={name: before[name] for name in changed},
+            after={name: after[name] for name in changed} | told,
+        )
+    return staff
+
+
+def reset_password(email: str, *, by: Principal, now: datetime) -> str:
+    """A generated password for a known account, which ends its sessions.
+
+    Raises `StaffNotFound`.
+    """
+    staff = _by_email(normal(email))
+    if staff is None:
+        raise StaffNotFound()
+    password = passwords.generated()
+    update(staff.id, {"password": password}, by=by, now=now)
+    return password
+
+
+def sign_in(email: str, password: str, address: str, now: datetime) -> Staff:
+    """The active account with this e-mail address and password; `address` is the caller's IP.
+
+    Raises `WrongCredentials`, `TooManyTries`. The try is counted even if the caller's transaction
+    is rolled back.
+    """
+    account = normal(email)
+    throttle.begin(account, address, now)
+    staff = _by_email(account)
+    right = passwords.matches(password, staff.password_hash if staff else None)
+    if staff is None or not right or not staff.active:
+        raise WrongCredentials()
+    throttle.forgive(account)
+    if passwords.is_dated(staff.password_hash):
+        staff.password_hash = passwords.hashed(password)
+    staff.last_login_at = now
+    return staff
+
+
+def get(staff_id: UUID) -> Staff:
+    """An account. Raises `StaffNotFound`."""
+    staff = db.session.get(Staff, staff_id)
+    if staff is None:
+        raise StaffNotFound()
+    return staff
+
+
+def listed(limit: int, before: UUID | None) -> Sequence[Staff]:
+    """Accounts, newest first, after the one with the id `before`; one more than `limit`."""
+    query = select(Staff).order_by(Staff.id.desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(Staff.id < before)
+    return db.session.scalars(query).all()
+
+
+def normal(email: str) -> str:
+    """An e-mail address as it is kept and compared."""
+    return email.strip().lower()
+
+
+def is_email(text_: str) -> bool:
+    """Whether a staff account can have this address (ASCII; what browsers call valid)."""
+    return len(text_) <= 254 and bool(re.fullmatch(EMAIL, text_, re.ASCII))
+
+
+def _apply(staff: Staff, changes: dict[str, Any], now: datetime) -> None:
+    for name in KEPT_IN_AUDIT:
+        if name in changes:
+            setattr(staff, name, changes[name])
+    staff.email = normal(staff.email)
+    if "password" in changes:
+        _check_password(changes["password"], staff.email)
+        staff.password_hash = passwords.hashed(changes["password"])
+        staff.password_changed_at = now
+
+
+def _write(staff: Staff) -> None:
+    try:
+        with db.session.begin_nested():
+            db.session.add(staff)
+    except IntegrityError as error:
+        if "uq_staff_email" in str(error.orig):
+            raise EmailTaken(pointer="/email") from error
+        raise
+
+
+def _locked(staff_id: UUID) -> Staff:
+    staff = db.session.get(Staff, staff_id, with_for_update=True, populate_existing=True)
+    if staff is None:
+        raise StaffNotFound()
+    return staff
+
+
+def _by_email(email: str) -> Staff | None:
+    if not is_email(email):
+        return None
+    return db.session.scalar(select(Staff).where(Staff.email == email))
+
+
+def _check_password(password: str, email: str) -> None:
+    if normal(password) in (email, email.partition("@")[0]):
+        text_ = N_("The password must not be the e-mail address.")
+        raise Invalid([FieldError("/password", "password_is_email", text_)])
+
+
+def _check_references(body: dict[str, Any]) -> None:
+    # Stores and members belong to a room above this one, which can't be called from here; the
+    # database knows whether they exist.
+    store, member_id = body.get("store"), body.get("member_id")
+    if store and not _exists("SELECT FROM store WHERE code = :value", store):
+        raise UnknownStore(pointer="/store", store=store)
+    if member_id and not _exists("SELECT FROM member WHERE id = :value", member_id):
+        raise UnknownMember(pointer="/member_id", member_id=str(member_id))
+
+
+def _exists(query: str, value: object) -> bool:
+    return bool(db.session.scalar(text(f"SELECT EXISTS ({query})"), {"value": value}))
+
+
+def _check_last_admin(staff: Staff, stays: bool) -> None:
+    if stays:
+        return
+    # The lock makes two administrators who disable each other wait for one another.
+    db.session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('last admin', 0))"))
+    others = select(func.count()).where(Staff.role == "admin", Staff.active, Staff.id != staff.id)
+    if not db.session.scalar(others):
+        raise LastAdmin()
+
+
+def _facts(staff: Staff) -> dict[str, Any]:
+    return {
+        name: str(value) if isinstance(value := getattr(staff, name), UUID) else value
+        for name in KEPT_IN_AUDIT
+    }
