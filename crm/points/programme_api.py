@@ -1,0 +1,78 @@
+"""The API of the programme and its rules. Every change is a new version and is audited."""
+
+from uuid import UUID
+
+from crm import clock
+from crm.db import transaction
+from crm.http import Blueprint, needs, principal
+from crm.http.pagination import decode, page, page_of
+from crm.points import programme, rules
+from crm.points.programme_schemas import ProgrammeDocument, ProgrammeQuery
+from crm.points.rule_schemas import RuleIn, RuleOut, RulesQuery
+
+blp = Blueprint("programme", __name__, description="How points are earned, spent and kept.")
+
+
+@blp.get("/points/programme")
+@needs("programme:read")
+@blp.arguments(ProgrammeQuery, location="query")
+@blp.response(200, ProgrammeDocument)
+def read_programme(query):
+    """The programme in force, now or at another instant."""
+    return programme.document_at(query["at"] or clock.now())
+
+
+@blp.put("/points/programme")
+@needs("programme:write")
+@blp.arguments(ProgrammeDocument)
+@blp.response(200, ProgrammeDocument)
+def change_programme(body):
+    """Write a new version of the programme.
+
+    What is left out stays as it is in the version in force at `effective_at` (now by default); a
+    list that is given replaces the old one. `version`, if given, must be the one in force.
+    """
+    with transaction():
+        return programme.change(body, actor=principal(), now=clock.now())
+
+
+@blp.get("/points/rules")
+@needs("programme:read")
+@blp.arguments(RulesQuery, location="query")
+@blp.response(200, page_of(RuleOut))
+def list_rules(query):
+    """The latest version of each rule, in the order in which they were made."""
+    (after,) = decode(query["cursor"], UUID) or (None,)
+    limit = query["limit"]
+    rows = rules.latest(after=after, limit=limit, ended=query["include_ended"])
+    found = page(rows, limit, lambda row: (row.id,))
+    return found | {"data": [rules.document(row) for row in found["data"]]}
+
+
+@blp.post("/points/rules")
+@needs("programme:write")
+@blp.arguments(RuleIn)
+@blp.response(201, RuleOut)
+def create_rule(body):
+    """Make a rule. It counts for orders placed from now on, or since an earlier `starts_at`."""
+    with transaction():
+        return rules.document(rules.create(body, actor=principal(), now=clock.now()))
+
+
+@blp.put("/points/rules/<uuid:id>")
+@needs("programme:write")
+@blp.arguments(RuleIn)
+@blp.response(200, RuleOut)
+def change_rule(body, id):
+    """Write a new version of a rule, whole: it counts for orders placed from now on."""
+    with transaction():
+        return rules.document(rules.revise(id, body, actor=principal(), now=clock.now()))
+
+
+@blp.delete("/points/rules/<uuid:id>")
+@needs("programme:write")
+@blp.response(204)
+def end_rule(id):
+    """End a rule now. Orders placed before keep what it gave them. Repeatable."""
+    with transaction():
+        rules.end(id, now=clock.now())
