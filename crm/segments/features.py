@@ -1,0 +1,79 @@
+"""RFM features of all members as of one instant: the input of a segmentation run.
+
+recency: days from the member's last purchase day to the day of the run. frequency: distinct days
+with a counted order. monetary: net of refunds, minor units. tenure: days since the first purchase
+day. All days are local; the run's own day is the programme's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from uuid import UUID
+
+import numpy as np
+
+NEVER = -1  # recency and tenure of members who have not bought
+
+
+@dataclass(frozen=True)
+class Population:
+    """Members ordered by id, one array per feature, all of one length.
+
+    `ids` has shape (n, 2): the halves of the UUID as unsigned 64-bit numbers. `previous` is the
+    place of the member's segment so far in the vocabulary, or -1.
+    """
+
+    ids: np.ndarray
+    recency: np.ndarray
+    frequency: np.ndarray
+    monetary: np.ndarray
+    tenure: np.ndarray
+    previous: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[UUID, int, int, int, int, int]]) -> "Population":
+        """From rows (member, recency, frequency, monetary, tenure, previous), in any order."""
+        ids = np.array(
+            [(row[0].int >> 64, row[0].int & (2**64 - 1)) for row in rows], dtype=np.uint64
+        ).reshape(-1, 2)
+        columns = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 5)
+        return cls(ids, *columns.T).ordered()
+
+    def ordered(self) -> "Population":
+        """The same members by ascending id: no result may hang on the order of the rows."""
+        order = np.lexsort((self.ids[:, 1], self.ids[:, 0]))
+        return self.take(order)
+
+    def take(self, which: np.ndarray) -> "Population":
+        """The members at these places, or where a mask is true."""
+        return Population(*(getattr(self, item.name)[which] for item in fields(self)))
+
+    def __len__(self) -> int:
+        return len(self.recency)
+
+    @property
+    def bought(self) -> np.ndarray:
+        """Mask: at least one counted purchase."""
+        return self.frequency > 0
+
+    @property
+    def returned(self) -> np.ndarray:
+        """Mask: bought on at least two days."""
+        return self.frequency > 1
+
+    @property
+    def mean_gap(self) -> np.ndarray:
+        """Mean days between purchase days; 0 where there are fewer than two."""
+        return (self.tenure - self.recency) * self.returned / np.maximum(self.frequency - 1, 1)
+
+    def member_ids(self) -> list[UUID]:
+        """The ids as UUIDs."""
+        halves = self.ids.tolist()
+        return [UUID(int=(high << 64) | low) for high, low in halves]
+
+    def digest(self) -> str:
+        """SHA-256 of ids and features, hexadecimal: what the result may depend on."""
+        found = sha256(b"rfm 1")
+        for values in (self.ids, self.recency, self.frequency, self.monetary, self.tenure):
+            found.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
+        return found.hexdigest()

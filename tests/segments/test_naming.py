@@ -1,0 +1,69 @@
+"""Names say what a group is like, each at most once, and never more than is true."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crm.segments import naming
+from crm.segments.vocabulary import BY_CODE, CODES
+
+pytestmark = pytest.mark.usefixtures("no_database")
+share = st.floats(0.001, 0.999)
+places = st.lists(st.tuples(share, share, share), min_size=1, max_size=9)
+
+
+def names(positions, among_buyers=None) -> list[str]:
+    here = np.array(positions, dtype=float)
+    there = here if among_buyers is None else np.array(among_buyers, dtype=float)
+    return [CODES[place] for place in naming.name_apart(here, there)]
+
+
+@pytest.mark.parametrize(
+    ("position", "name"),
+    [
+        ((0.9, 0.95, 0.9), "champions"),
+        ((0.65, 0.8, 0.85), "loyal"),
+        ((0.85, 0.5, 0.6), "potential_loyalists"),
+        ((0.75, 0.2, 0.2), "promising"),
+        ((0.45, 0.5, 0.5), "need_attention"),
+        ((0.5, 0.5, 0.5), "need_attention"),
+        ((0.4, 0.2, 0.2), "about_to_sleep"),
+        ((0.25, 0.7, 0.7), "at_risk"),
+        ((0.1, 0.9, 0.95), "cannot_lose"),
+        ((0.15, 0.2, 0.15), "hibernating"),
+    ],
+)
+def test_a_group_gets_the_name_of_its_place(position, name):
+    assert names([position]) == [name]
+
+
+def test_two_groups_of_one_kind_get_two_names_and_the_better_fit_keeps_its_own():
+    assert names([(0.15, 0.2, 0.2), (0.3, 0.3, 0.3)]) == ["hibernating", "about_to_sleep"]
+
+
+@given(places)
+def test_no_name_is_used_twice(positions):
+    found = names(positions)
+    assert len(set(found)) == len(positions)
+    assert all(BY_CODE[code].about == "repeat" for code in found)
+
+
+@given(places.filter(lambda found: len(found) <= 6))
+def test_champions_are_among_the_best_fifth_in_all_three(positions):
+    for position, code in zip(positions, names(positions), strict=True):
+        assert code != "champions" or min(position) >= naming.BEST
+
+
+def test_champions_of_repeat_buyers_must_be_champions_among_all_buyers_too():
+    assert names([(0.9, 0.9, 0.9)], [(0.7, 0.9, 0.9)]) == ["loyal"]
+
+
+@given(st.tuples(st.floats(0.5, 0.999), share, share))
+def test_who_was_here_recently_is_neither_at_risk_nor_asleep(position):
+    assert names([position])[0] not in {"at_risk", "cannot_lose", "hibernating"}
+
+
+def test_equal_members_get_equal_names_by_rule():
+    same = np.full((5, 3), 0.5)
+    assert {CODES[place] for place in naming.name_each(same, same)} == {"need_attention"}
