@@ -10,7 +10,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from crm.errors import N_, Busy, FieldError, Invalid, Refused
+from crm.errors import N_, Busy, FieldError, Invalid, Malformed, NotFound, Refused
 from crm.i18n import gettext
 
 logger = logging.getLogger(__name__)
@@ -29,15 +29,46 @@ TITLES = {
     500: N_("Internal error"),
     503: N_("Not available"),
 }
-HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"} | {
-    415: "unsupported_media_type",
-    429: "too_many_requests",
-}
-HTTP_DETAILS = {
-    404: N_("There is no such address."),
-    405: N_("This address does not know this method."),
-    413: N_("The body is larger than this service takes."),
-    415: N_("Send the body as application/json."),
+
+
+class UnknownAddress(NotFound):
+    """No route has this path (404)."""
+
+    detail = N_("There is no such address.")
+
+
+class MethodNotAllowed(Refused):
+    """The route does not know this method (405); the header Allow lists those it knows."""
+
+    code, status = "method_not_allowed", 405
+    detail = N_("This address does not know this method.")
+
+
+class TooLarge(Refused):
+    """The body is longer than CRM_MAX_BODY_BYTES (413)."""
+
+    code, status = "too_large", 413
+    detail = N_("The body is larger than this service takes.")
+
+
+class UnsupportedMediaType(Refused):
+    """The body is not declared as JSON (415)."""
+
+    code, status = "unsupported_media_type", 415
+    detail = N_("Send the body as application/json.")
+
+
+class NotUnderstood(Malformed):
+    """What HTTP itself refuses: broken encodings, impossible headers (4xx)."""
+
+    detail = N_("The request could not be understood.")
+
+
+HTTP_KINDS: dict[int, type[Refused]] = {
+    404: UnknownAddress,
+    405: MethodNotAllowed,
+    413: TooLarge,
+    415: UnsupportedMediaType,
 }
 GONE = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError)
 
@@ -51,12 +82,13 @@ def say(text: str, facts: dict[str, Any]) -> str:
         return translated
 
 
-def document(refused: Refused) -> dict[str, Any]:
+def document(refused: Refused, status: int | None = None) -> dict[str, Any]:
     """The problem document of a refusal, in the reader's language."""
+    status = status or refused.status
     body: dict[str, Any] = {
         "type": f"https://regulars.dev/problems/{refused.code}",
-        "title": gettext(TITLES.get(refused.status, TITLES[422])),
-        "status": refused.status,
+        "title": gettext(TITLES.get(status, TITLES[422])),
+        "status": status,
         "code": refused.code,
         "detail": say(refused.detail, refused.facts),
         "errors": [_field(item) for item in getattr(refused, "errors", ())],
@@ -74,10 +106,10 @@ def _field(error: FieldError) -> dict[str, str]:
     return {"pointer": error.pointer, "code": error.code, "detail": detail}
 
 
-def answer(refused: Refused) -> Response:
-    """The response of a refusal."""
-    text = json.dumps(document(refused), ensure_ascii=False, default=str)
-    response = Response(text, refused.status, content_type="application/problem+json")
+def answer(refused: Refused, status: int | None = None) -> Response:
+    """The response of a refusal; `status` where HTTP says it more exactly than the kind."""
+    text = json.dumps(document(refused, status), ensure_ascii=False, default=str)
+    response = Response(text, status or refused.status, content_type="application/problem+json")
     if "retry_after" in refused.facts:
         response.headers["Retry-After"] = str(refused.facts["retry_after"])
     if refused.status == 401:
@@ -89,11 +121,7 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return Response.force_type(error.get_response())  # a redirect is no problem
-    kind = type("Http", (Refused,), {})
-    kind.code = HTTP_CODES.get(status, "malformed" if status == 400 else "http_error")
-    kind.status = status
-    kind.detail = HTTP_DETAILS.get(status, N_("The request could not be understood."))
-    response = answer(kind())
+    response = answer(HTTP_KINDS.get(status, NotUnderstood)(), status)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
