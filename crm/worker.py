@@ -88,6 +88,10 @@ def run(task_id: Any, name: str, args: list[Any]) -> None:
 class Worker(SimpleWorker):
     """RQ's worker without a fork per job: what a crash interrupts is a row, not a process tree."""
 
+    def handle_warm_shutdown_request(self) -> None:
+        """An idle worker that is told to stop leaves `work()` without a note; `serve` needs it."""
+        self._stop_requested = True
+
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
         """Only a wake-up can fail here, and the next one is at most `IDLE_SECONDS` away."""
         logger.error("a wake-up failed", exc_info=exc_info)  # type: ignore[arg-type]

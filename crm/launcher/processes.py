@@ -72,15 +72,17 @@ def spawn(program: Program) -> Process:
         )
 
 
-def stop(program: Program, process: Process, grace_seconds: float) -> None:
-    """Ask it to end, wait, and kill its whole process group when it does not."""
+def stop(program: Program, process: Process, grace_seconds: float) -> bool:
+    """Ask it to end and wait; whether it did. If not, its whole process group is killed."""
     if grace_seconds:
         process.send_signal(program.stop_signal)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(grace_seconds)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    if process.poll() is not None:
+        return True
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return False
 
 
 def end_with_parent(parent: int, last_word: signal.Signals) -> None:

@@ -24,19 +24,28 @@ def serve() -> int:
         address = Address.read(os.environ)
         path = homes.choose(os.environ, CHECKOUT)
         with homes.occupy(path, keeper) as home, Signals() as signals:
-            run = Run(home, address, Supervisor(signals, home, keeper))
-            try:
-                run.start()
-                run.look_after()
-            except StopAsked:
-                say()
-            finally:
-                with step("stopped"):
-                    run.stop()
+            return _run(Run(home, address, Supervisor(signals, home, keeper)))
     except CannotStart as error:
-        say(f"\nCannot start: {error}")
-        return 1
+        return _refuse(error)
+
+
+def _run(run: "Run") -> int:
+    try:
+        run.start()
+        run.look_after()
+    except StopAsked:
+        say()
+    except CannotStart as error:
+        return _refuse(error)
+    finally:
+        with step("stopped"):
+            run.stop()
     return 0
+
+
+def _refuse(error: CannotStart) -> int:
+    say(f"\nCannot start: {error}\n")
+    return 1
 
 
 class Run:

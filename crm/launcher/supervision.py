@@ -78,7 +78,8 @@ class Supervisor:
     def _stop(self, program: Program, process: Process) -> None:
         """Somebody who kills the keeper wants all gone at once: only what saves gets its grace."""
         hurry = os.getppid() != self._keeper and not program.saves
-        stop(program, process, 0 if hurry else program.grace_seconds)
+        if not stop(program, process, 0 if hurry else program.grace_seconds) and not hurry:
+            say(f"  {program.name} did not end within {program.grace_seconds:.0f} s and was killed")
 
     def _revive(self) -> None:
         for child in self._children:
