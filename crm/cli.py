@@ -5,15 +5,18 @@ import sys
 
 import click
 
-from crm import scheduler, worker
+from crm import __version__, scheduler, worker
 from crm.app import create_app
 from crm.config import BadSetting, Config
+from crm.demo import credentials, loader
 from crm.migrations import upgrade
+from crm.points import check
+from crm.progress import Progress
 from crm.queue import QUEUES
 
 
 @click.group()
-@click.version_option(package_name=None, version=__import__("crm").__version__)
+@click.version_option(version=__version__)
 def cli() -> None:
     """Regulars: members, points, tiers and segments."""
 
@@ -28,6 +31,50 @@ def db_upgrade() -> None:
     """Bring the schema to the newest version; safe to run from several machines at once."""
     upgrade(Config.read(os.environ).sqlalchemy_url)
     click.echo("the schema is up to date")
+
+
+@cli.group("demo")
+def demo_group() -> None:
+    """The demo shop."""
+
+
+@demo_group.command("load")
+def demo_load() -> None:
+    """Load the demo shop's members and orders; go on where an earlier start was stopped."""
+    app = create_app()
+    with app.app_context():
+        progress = Progress()
+        if not loader.load(progress):
+            click.echo("the demo shop is loaded")
+        progress.end()
+        click.echo(f"credentials: {credentials.write(with_stores=True)}")
+
+
+@demo_group.command("credentials")
+def demo_credentials() -> None:
+    """Write keys and staff accounts for trying out an empty shop."""
+    app = create_app()
+    with app.app_context():
+        click.echo(f"credentials: {credentials.write(with_stores=False)}")
+
+
+@cli.group("ledger")
+def ledger_group() -> None:
+    """The points ledger."""
+
+
+@ledger_group.command("check")
+def ledger_check() -> None:
+    """Verify every invariant of the ledger; the exit status is 1 if one is broken."""
+    app = create_app()
+    with app.app_context():
+        breaches = check.run()
+        for breach in breaches:
+            place = f"member {breach.member_id}, entry {breach.seq}"
+            click.echo(f"{breach.invariant}: {place}: {breach.detail}")
+        figures = ", ".join(f"{count} {name}" for name, count in check.totals().items())
+        click.echo(f"{len(breaches)} breaches in {figures}")
+    sys.exit(1 if breaches else 0)
 
 
 @cli.command("worker")

@@ -47,6 +47,9 @@ class Config:
     session_hours: int = _setting(
         "CRM_SESSION_HOURS", 12, "a console session ends after this time", low=1, high=720
     )
+    demo_data: Path = _setting(
+        "CRM_DEMO_DATA", Path("var/demo"), "folder of the wheel that the demo's history is read from"
+    )
     log_level: str = _setting("CRM_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:

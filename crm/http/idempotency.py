@@ -94,8 +94,7 @@ def idempotent(view: View) -> View:
             )
             return response
 
-    _document(wrapper)
-    return wrapper  # type: ignore[return-value]  # same signature, by wraps
+    return needs_key(wrapper)  # type: ignore[return-value]  # same signature, by wraps
 
 
 def _earlier(status: int, body: str) -> Response:
@@ -120,13 +119,16 @@ def _is_final(response: Response) -> bool:
     status = response.status_code
     if status < 400:
         return True
-    if status not in (409, 422):
+    if status not in (409, 422) or "Retry-After" in response.headers:
         return False
     return b'"validation_failed"' not in response.get_data()
 
 
-def _document(wrapper: Any) -> None:
-    """Tell the OpenAPI document of the header."""
+def needs_key(wrapper: Any) -> Any:
+    """Tell the OpenAPI document that a view needs the header.
+
+    `idempotent` does so itself; views whose one statement claims the key say it by this alone.
+    """
     wrapper._apidoc = dict(getattr(wrapper, "_apidoc", {}))
     manual = dict(wrapper._apidoc.get("manual_doc", {}))
     manual["parameters"] = [
@@ -143,6 +145,7 @@ def _document(wrapper: Any) -> None:
         }
     ]
     wrapper._apidoc["manual_doc"] = manual
+    return wrapper
 
 
 def purge(before: Any) -> int:
@@ -153,4 +156,4 @@ def purge(before: Any) -> int:
     return done.rowcount  # type: ignore[attr-defined]
 
 
-__all__ = ["Claim", "KeyReused", "claim_of_request", "idempotent", "purge", "replay"]
+__all__ = ["Claim", "KeyReused", "claim_of_request", "idempotent", "needs_key", "purge", "replay"]

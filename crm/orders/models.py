@@ -45,6 +45,7 @@ class Order(Base):
     granted: Mapped[int] = mapped_column(BigInteger)
     points: Mapped[int] = mapped_column(BigInteger)
     lot_seq: Mapped[int | None]
+    debt: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     available_at: Mapped[datetime | None]
     breakdown: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 

@@ -1,4 +1,4 @@
-"""Accounts, entries, lots, movements. They change through the ledger's verbs alone (migration 0004).
+"""Accounts, entries, lots, movements. They change through the ledger's verbs alone (see 0004).
 
 `points_entry` and `points_movement` are append-only; the database itself refuses anything else.
 """

@@ -59,6 +59,13 @@ CREATE TABLE audit_entry (
 );
 CREATE INDEX ix_audit_entry_object ON audit_entry (object_type, object_id, id);
 
+CREATE TABLE installation (
+    key text NOT NULL,
+    value jsonb NOT NULL,
+    CONSTRAINT pk_installation PRIMARY KEY (key)
+);
+COMMENT ON TABLE installation IS 'what this installation knows of itself, such as how far the demo is';
+
 CREATE TABLE sandbox_clock (
     one boolean NOT NULL DEFAULT true,
     now timestamptz NOT NULL,

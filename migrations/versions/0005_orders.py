@@ -31,6 +31,7 @@ CREATE TABLE orders (
     granted bigint NOT NULL,
     points bigint NOT NULL,
     lot_seq integer,
+    debt bigint NOT NULL DEFAULT 0,
     available_at timestamptz,
     breakdown jsonb,
     CONSTRAINT pk_orders PRIMARY KEY (id),

@@ -1,0 +1,59 @@
+"""What the orders room refuses."""
+
+from crm.errors import N_, NotFound, Refused, Unprocessable
+
+
+class OrderNotFound(NotFound):
+    """No order has this channel and number (404)."""
+
+    code = "order_not_found"
+    detail = N_("There is no order with this channel and number.")
+
+
+class CurrencyMismatch(Unprocessable):
+    """One programme has one currency (422): `currency`, `expected`."""
+
+    code = "currency_mismatch"
+    detail = N_("The programme counts in {expected}; this order is in {currency}.")
+
+
+class DiscountTooLarge(Unprocessable):
+    """A discount is larger than what it is taken off (422)."""
+
+    code = "discount_too_large"
+    detail = N_("The discount is larger than the amount that it is taken off.")
+
+
+class LineTwice(Unprocessable):
+    """Two lines share a number (422)."""
+
+    code = "line_no_twice"
+    detail = N_("Two lines have the number {line_no}.")
+
+
+class MemberOfAnother(Refused):
+    """The order belongs to another member already (409)."""
+
+    code = "order_has_another_member"
+    detail = N_("This order belongs to another member.")
+
+
+class RefundTooLarge(Unprocessable):
+    """Refunds can't exceed what was paid, nor returned pieces what was bought (422)."""
+
+    code = "refund_exceeds_paid"
+    detail = N_("At most {refundable} can still be refunded here.")
+
+
+class RefundNoUsed(Refused):
+    """The refund number stands for another refund of this order (409)."""
+
+    code = "refund_no_used"
+    detail = N_("This refund number was used for another refund of the order.")
+
+
+class UnknownLine(Unprocessable):
+    """The order has no such line (422)."""
+
+    code = "unknown_line"
+    detail = N_("The order has no line {line_no}.")

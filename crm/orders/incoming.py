@@ -1,0 +1,113 @@
+"""Orders as they come in: a fast, strict reading, and a slow one that explains what is wrong.
+
+`msgspec` accepts a good order in microseconds; whatever it does not accept goes through the
+marshmallow schema, which is the authority and names every mistake.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import marshmallow as ma
+import msgspec
+from msgspec import Meta
+
+from crm.http.fields import MINOR_LIMIT
+from crm.http.schema import invalid
+from crm.members.identity import parse_ref
+from crm.orders.schemas import MOST_LINES, BatchOrderIn
+
+PLAIN = r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
+CODE = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"
+Minor = Annotated[int, Meta(ge=0, le=MINOR_LIMIT)]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
+Short = Annotated[str, Meta(min_length=1, max_length=100, pattern=PLAIN)]
+Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=PLAIN)]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A line of an order; amounts in minor units."""
+
+    line_no: Annotated[int, Meta(ge=1, le=100_000)]
+    sku: Short
+    name: Name
+    quantity: Annotated[int, Meta(ge=1, le=1_000_000)]
+    unit_price: Minor
+    category: Short | None = None
+    labels: Annotated[list[Label], Meta(max_length=30)] = []
+    discount: Minor = 0
+
+
+class Incoming(msgspec.Struct, forbid_unknown_fields=True):
+    """A whole order as a shop sends it."""
+
+    channel: Annotated[str, Meta(min_length=1, max_length=40, pattern=CODE)]
+    order_no: Annotated[str, Meta(min_length=1, max_length=64, pattern=PLAIN)]
+    status: Literal["placed", "paid", "fulfilled", "delivered", "completed", "cancelled"]
+    placed_at: Instant
+    updated_at: Instant
+    currency: Annotated[str, Meta(min_length=3, max_length=3, pattern="^[A-Z]{3}$")]
+    lines: Annotated[list[Line], Meta(min_length=1, max_length=MOST_LINES)]
+    member: Any = None  # a member reference; a MemberRef once `read` has read it
+    paid_at: Instant | None = None
+    delivered_at: Instant | None = None
+    store: Annotated[str, Meta(min_length=1, max_length=64, pattern=CODE)] | None = None
+    shipping: Minor = 0
+    discount: Minor = 0
+    region: Annotated[str, Meta(min_length=1, max_length=40, pattern=PLAIN)] | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What shops know it by."""
+        return self.channel, self.order_no
+
+
+_schema = BatchOrderIn()
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
+
+
+def read(body: Any) -> Incoming:
+    """One order from its JSON value. Raises `Invalid` naming every field that is wrong."""
+    try:
+        found = msgspec.convert(body, Incoming)
+        times = (found.placed_at, found.updated_at, found.paid_at, found.delivered_at)
+        if all(at is None or EARLIEST <= at < LATEST for at in times):
+            return _finished(found)
+    except (msgspec.ValidationError, OverflowError):
+        pass  # the schema below says what is wrong, or knows how to mend it (untrimmed text)
+    try:
+        return _finished(_from_schema(_schema.load(body)))
+    except ma.ValidationError as error:
+        raise invalid(error) from None
+
+
+def read_many(bodies: Sequence[Any]) -> list[Incoming]:
+    """Trusted orders, as the import makes them; raises on the first that is not valid."""
+    return [read(body) for body in bodies]
+
+
+def _finished(order: Incoming) -> Incoming:
+    if order.member is not None:
+        order.member = parse_ref(order.member, at="/member")
+    order.placed_at = order.placed_at.astimezone(UTC)
+    order.updated_at = order.updated_at.astimezone(UTC)
+    order.paid_at = order.paid_at and order.paid_at.astimezone(UTC)
+    order.delivered_at = order.delivered_at and order.delivered_at.astimezone(UTC)
+    return order
+
+
+def _from_schema(data: dict[str, Any]) -> Incoming:
+    lines = [Line(**line) for line in data.pop("lines")]
+    return Incoming(**data, lines=lines)
+
+
+def is_channel(value: str) -> bool:
+    """Whether a channel's name has the form that orders ask for."""
+    return len(value) <= 40 and re.fullmatch(CODE, value) is not None
+
+
+def is_order_no(value: str) -> bool:
+    """Whether an order's or a refund's number has the form that orders ask for."""
+    return len(value) <= 64 and re.fullmatch(PLAIN, value) is not None

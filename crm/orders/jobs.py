@@ -1,0 +1,63 @@
+"""Tiers on the clock, and the nightly look at the aggregates. Killable at any point."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from crm import clock
+from crm.db import db, transaction
+from crm.members.tiers import storage as tiers
+from crm.orders import reviews, summary
+from crm.queue import job
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 500  # members per transaction
+
+
+def next_review(now: datetime) -> datetime | None:
+    """When the next period, grace or floor of any member ends."""
+    return tiers.earliest_due(now)
+
+
+@job("tiers.review", every="*/10 * * * *", due_from=next_review)
+def review(slot: str) -> int:
+    """Judge the members whose period, grace or floor has ended; returns how many."""
+    return _walk(lambda now, after: tiers.due(now, CHUNK, after), reviews.review)
+
+
+@job("tiers.ladder_changed")
+def ladder_changed(version: int) -> int:
+    """Bring every member onto a new ladder: rises at once, falls at each period's end."""
+
+    def judge(ids: list[UUID], now: datetime) -> None:
+        reviews.change_ladder(ids, version, now)
+
+    return _walk(lambda now, after: tiers.on_older_ladder(version, CHUNK, after), judge)
+
+
+def _walk(
+    find: Callable[[datetime, UUID | None], list[UUID]],
+    judge: Callable[[list[UUID], datetime], None],
+) -> int:
+    """Judge members chunk by chunk, each in a transaction of its own, ascending by id."""
+    done, after = 0, None
+    while True:
+        with transaction():
+            now = clock.now()
+            ids = find(now, after)
+            judge(ids, now)
+        if not ids:
+            return done
+        done, after = done + len(ids), ids[-1]
+
+
+@job("orders.aggregates", every="20 19 * * *")
+def check_aggregates(slot: str) -> int:
+    """Compare a sample of the running aggregates with the orders; differences go to the log."""
+    found = summary.drifted(percent=5)
+    db.session.rollback()
+    for member_id in found:
+        logger.error("aggregates of member %s differ from the orders", member_id)
+    return len(found)

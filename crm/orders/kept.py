@@ -1,0 +1,227 @@
+"""Orders as rows: loaded under lock, changed in memory, written back set-based."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+
+from crm.db import db
+from crm.orders.incoming import Line
+from crm.orders.pricing import Refund
+
+
+class Collision(Exception):
+    """Another transaction wrote the same new order; the door tries again and finds it."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """One order with its lines and refunds. The first fields are the columns of `orders`."""
+
+    id: UUID
+    channel: str
+    order_no: str
+    member_id: UUID | None
+    status: str
+    currency: str
+    placed_at: datetime
+    paid_at: datetime | None
+    delivered_at: datetime | None
+    updated_at: datetime
+    received_at: datetime
+    store: str | None
+    region: str | None
+    shipping: int
+    discount: int
+    goods: int = 0
+    total: int = 0
+    refunded: int = 0
+    net: int = 0
+    counted: bool = False
+    local_day: date | None = None
+    granted: int = 0
+    points: int = 0
+    lot_seq: int | None = None
+    debt: int = 0
+    available_at: datetime | None = None
+    breakdown: dict[str, Any] | None = None
+    lines: list[Line] = field(default_factory=list)
+    nets: list[int] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
+    is_new: bool = False
+    lines_changed: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What shops know it by."""
+        return self.channel, self.order_no
+
+
+COLUMNS = [item.name for item in fields(Kept)][:27]
+TYPES = {
+    "id": "uuid", "member_id": "uuid", "placed_at": "timestamptz", "paid_at": "timestamptz",
+    "delivered_at": "timestamptz", "updated_at": "timestamptz", "received_at": "timestamptz",
+    "shipping": "bigint", "discount": "bigint", "goods": "bigint", "total": "bigint",
+    "refunded": "bigint", "net": "bigint", "counted": "boolean", "local_day": "date",
+    "granted": "bigint", "points": "bigint", "lot_seq": "integer", "debt": "bigint",
+    "available_at": "timestamptz", "breakdown": "jsonb",
+}  # fmt: skip
+
+_arrays = ", ".join(f"CAST(:{name} AS {TYPES.get(name, 'text')}[])" for name in COLUMNS)
+_set = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "id")
+UPSERT = text(f"""
+    INSERT INTO orders ({", ".join(COLUMNS)})
+    SELECT * FROM unnest({_arrays})
+    ON CONFLICT (channel, order_no) DO UPDATE SET {_set} WHERE orders.id = excluded.id
+""")  # noqa: S608  # built from constants of this module
+
+LOAD = text(f"""
+    SELECT {", ".join(f"o.{name}" for name in COLUMNS)} FROM orders o
+    JOIN unnest(CAST(:channels AS text[]), CAST(:numbers AS text[])) AS k (channel, order_no)
+        ON o.channel = k.channel AND o.order_no = k.order_no
+    ORDER BY o.id FOR UPDATE OF o
+""")  # noqa: S608  # as above
+
+LINES = text("""
+    SELECT order_id, line_no, sku, name, category, labels, quantity, unit_price, discount, net
+    FROM order_line WHERE order_id = ANY (:ids) ORDER BY order_id, line_no
+""")
+
+REFUNDS = text("""
+    SELECT r.channel, r.order_no, r.refund_no, r.refunded_at, r.amount, r.lines, r.restock, r.value
+    FROM order_refund r
+    JOIN unnest(CAST(:channels AS text[]), CAST(:numbers AS text[])) AS k (channel, order_no)
+        USING (channel, order_no)
+    ORDER BY r.refunded_at, r.refund_no
+""")
+
+
+def load(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
+    """The orders of these keys that exist, locked, with their lines."""
+    pairs = sorted(set(keys))
+    given = {"channels": [pair[0] for pair in pairs], "numbers": [pair[1] for pair in pairs]}
+    found = {}
+    for row in db.session.execute(LOAD, given):
+        found[row.channel, row.order_no] = Kept(*row)
+    attach_lines(list(found.values()))
+    return found
+
+
+def attach_lines(orders: Sequence[Kept]) -> None:
+    """Read the lines of these orders, one statement."""
+    by_id = {order.id: order for order in orders}
+    if not by_id:
+        return
+    for row in db.session.execute(LINES, {"ids": list(by_id)}):
+        order = by_id[row.order_id]
+        order.lines.append(
+            Line(
+                row.line_no, row.sku, row.name, row.quantity, row.unit_price, row.category,
+                list(row.labels), row.discount,
+            )
+        )  # fmt: skip
+        order.nets.append(row.net)
+
+
+def load_refunds(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Refund]]:
+    """All refunds of these orders, also those that wait for them."""
+    pairs = sorted(set(keys))
+    given = {"channels": [pair[0] for pair in pairs], "numbers": [pair[1] for pair in pairs]}
+    found: dict[tuple[str, str], list[Refund]] = {}
+    for row in db.session.execute(REFUNDS, given):
+        lines = {int(item["line_no"]): item["quantity"] for item in row.lines or ()}
+        refund = Refund(
+            row.refund_no, row.refunded_at, lines if row.lines is not None else None, row.amount,
+            row.restock, row.value,
+        )  # fmt: skip
+        found.setdefault((row.channel, row.order_no), []).append(refund)
+    return found
+
+
+def save(orders: Sequence[Kept]) -> None:
+    """Write these orders and their lines back. Raises `Collision` for a race on a new key."""
+    if not orders:
+        return
+    columns: dict[str, list[Any]] = {
+        name: [getattr(order, name) for order in orders] for name in COLUMNS
+    }
+    columns["breakdown"] = [
+        None if order.breakdown is None else msgspec.json.encode(order.breakdown).decode()
+        for order in orders
+    ]
+    done = db.session.execute(UPSERT, columns)
+    if done.rowcount != len(orders):  # type: ignore[attr-defined]
+        raise Collision()
+    _save_lines([order for order in orders if order.lines_changed])
+    _save_refund_values([order for order in orders if order.refunds])
+
+
+INSERT_LINES = text("""
+    INSERT INTO order_line (order_id, line_no, member_id, sku, name, category, labels, quantity,
+                            unit_price, discount, net)
+    SELECT order_id, line_no, member_id, sku, name, category,
+           ARRAY(SELECT jsonb_array_elements_text(labels)), quantity, unit_price, discount, net
+    FROM unnest(
+        CAST(:order_ids AS uuid[]), CAST(:line_nos AS integer[]), CAST(:member_ids AS uuid[]),
+        CAST(:skus AS text[]), CAST(:names AS text[]), CAST(:categories AS text[]),
+        CAST(:labels AS jsonb[]), CAST(:quantities AS integer[]), CAST(:prices AS bigint[]),
+        CAST(:discounts AS bigint[]), CAST(:nets AS bigint[])
+    ) AS l (order_id, line_no, member_id, sku, name, category, labels, quantity, unit_price,
+            discount, net)
+""")
+
+
+def _save_lines(orders: Sequence[Kept]) -> None:
+    stale = [order.id for order in orders if not order.is_new]
+    if stale:
+        db.session.execute(
+            text("DELETE FROM order_line WHERE order_id = ANY (:ids)"), {"ids": stale}
+        )
+    rows = [
+        (order, line, net)
+        for order in orders
+        for line, net in zip(order.lines, order.nets, strict=True)
+    ]
+    if not rows:
+        return
+    columns = {
+        "order_ids": [order.id for order, _, _ in rows],
+        "line_nos": [line.line_no for _, line, _ in rows],
+        "member_ids": [order.member_id for order, _, _ in rows],
+        "skus": [line.sku for _, line, _ in rows],
+        "names": [line.name for _, line, _ in rows],
+        "categories": [line.category for _, line, _ in rows],
+        "labels": [msgspec.json.encode(line.labels).decode() for _, line, _ in rows],
+        "quantities": [line.quantity for _, line, _ in rows],
+        "prices": [line.unit_price for _, line, _ in rows],
+        "discounts": [line.discount for _, line, _ in rows],
+        "nets": [net for _, _, net in rows],
+    }
+    db.session.execute(INSERT_LINES, columns)
+
+
+def _save_refund_values(orders: Sequence[Kept]) -> None:
+    rows = [(order, refund) for order in orders for refund in order.refunds]
+    db.session.execute(
+        text("""
+            UPDATE order_refund r
+            SET order_id = s.order_id, member_id = s.member_id, value = s.value
+            FROM unnest(CAST(:channels AS text[]), CAST(:numbers AS text[]),
+                        CAST(:refund_nos AS text[]), CAST(:order_ids AS uuid[]),
+                        CAST(:member_ids AS uuid[]), CAST(:refund_values AS bigint[]))
+                AS s (channel, order_no, refund_no, order_id, member_id, value)
+            WHERE r.channel = s.channel AND r.order_no = s.order_no AND r.refund_no = s.refund_no
+        """),
+        {
+            "channels": [order.channel for order, _ in rows],
+            "numbers": [order.order_no for order, _ in rows],
+            "refund_nos": [refund.refund_no for _, refund in rows],
+            "order_ids": [order.id for order, _ in rows],
+            "member_ids": [order.member_id for order, _ in rows],
+            "refund_values": [refund.value for _, refund in rows],
+        },
+    )

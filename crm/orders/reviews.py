@@ -1,0 +1,59 @@
+"""Tiers that time or a new ladder moves; this room knows what the members did."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from crm.members import profiles
+from crm.members.profiles import MemberFacts
+from crm.members.tiers import engine
+from crm.members.tiers import storage as tiers
+from crm.members.tiers.reviews import advance
+from crm.members.tiers.standing import Change, Standing
+from crm.orders.earnings import zone_of
+from crm.orders.standing import Purchases, activities
+from crm.points import rulebook
+
+Outcome = tuple[Standing, list[Change]]
+
+
+def review(ids: list[UUID], now: datetime) -> None:
+    """Run what fell due for these members until `now`."""
+    ladder = tiers.ladder_at(now)
+
+    def judge(standing: Standing, activity: Purchases, facts: MemberFacts) -> Outcome:
+        return advance(standing, ladder, activity, now, zone_of(facts.zone), facts.created_at)
+
+    _judge(ids, judge, now)
+
+
+def change_ladder(ids: list[UUID], version: int, now: datetime) -> None:
+    """Bring these members onto version `version` of the ladder as of `now`."""
+    new = tiers.ladder_version(version)
+
+    def judge(standing: Standing, activity: Purchases, facts: MemberFacts) -> Outcome:
+        old = tiers.ladder_version(standing.ladder_version)
+        return engine.on_ladder_change(
+            standing, old, new, activity, now, zone_of(facts.zone), facts.created_at
+        )
+
+    _judge(ids, judge, now)
+
+
+def _judge(
+    ids: list[UUID],
+    judge: Callable[[Standing, Purchases, MemberFacts], Outcome],
+    now: datetime,
+) -> None:
+    if not ids:
+        return
+    zone = rulebook.load().programme_at(now).timezone
+    facts = profiles.facts(ids, default_zone=zone)
+    done = activities(ids)
+    standings = tiers.standings(ids, lock=True)
+    moved = []
+    for one in ids:
+        standing, changes = judge(standings[one], done[one], facts[one])
+        if standing is not standings[one]:
+            moved.append((one, standing, changes))
+    tiers.save_many(moved, now)

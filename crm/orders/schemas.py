@@ -1,0 +1,173 @@
+"""Orders and refunds in and out. The single write and each item of a batch have the same form."""
+
+import marshmallow as ma
+
+from crm.errors import N_
+from crm.http import Schema, fields
+from crm.http.pagination import page_of
+from crm.members.schemas import MemberRefIn
+
+STATUSES = ("placed", "paid", "fulfilled", "delivered", "completed", "cancelled")
+MOST_LINES = 500
+MOST_IN_BATCH = 1000
+
+
+class LineIn(Schema):
+    """One line: `discount` is what is taken off quantity × unit_price."""
+
+    line_no = fields.Whole(1, 100_000, required=True)
+    sku = fields.Text(100, required=True)
+    name = fields.Text(200, required=True)
+    category = fields.Text(100, load_default=None, allow_none=True)
+    labels = fields.Items(fields.Text(60), 30, load_default=list)
+    quantity = fields.Whole(1, 1_000_000, required=True)
+    unit_price = fields.minor(required=True)
+    discount = fields.minor(load_default=0)
+
+
+class OrderIn(Schema):
+    """An order, whole. `updated_at` is the shop's: an older write never overwrites a newer one."""
+
+    member = fields.Nested(MemberRefIn, load_default=None, allow_none=True)
+    status = fields.Choice(*STATUSES, required=True)
+    placed_at = fields.Instant(required=True)
+    paid_at = fields.Instant(load_default=None, allow_none=True)
+    delivered_at = fields.Instant(load_default=None, allow_none=True)
+    updated_at = fields.Instant(required=True)
+    currency = fields.Text(3, low=3, pattern="[A-Z]{3}", required=True)
+    store = fields.code(load_default=None, allow_none=True)
+    lines = fields.Items(fields.Nested(LineIn), MOST_LINES, low=1, required=True)
+    shipping = fields.minor(load_default=0)
+    discount = fields.minor(load_default=0)
+    region = fields.Text(40, load_default=None, allow_none=True)
+
+
+class BatchOrderIn(OrderIn):
+    """An order of a batch: it names its channel and number itself."""
+
+    channel = fields.code(40, required=True)
+    order_no = fields.Text(64, required=True)
+
+
+class RefundLineIn(Schema):
+    """Pieces of one line that were returned."""
+
+    line_no = fields.Whole(1, 100_000, required=True)
+    quantity = fields.Whole(1, 1_000_000, required=True)
+
+
+class RefundIn(Schema):
+    """A refund: lines or an amount, never both."""
+
+    refunded_at = fields.Instant(required=True)
+    lines = fields.Items(fields.Nested(RefundLineIn), MOST_LINES, low=1, load_default=None)
+    amount = fields.minor(load_default=None)
+    restock = fields.Flag(load_default=False)
+
+    @ma.validates_schema
+    def one_form(self, data: dict, **_: object) -> None:
+        """Exactly one of lines and amount."""
+        if (data.get("lines") is None) == (data.get("amount") is None):
+            error = fields.wrong("lines_or_amount", N_("Send either lines or an amount."))
+            raise ma.ValidationError({"amount": error.messages})
+        numbers = [line["line_no"] for line in data.get("lines") or ()]
+        if len(numbers) != len(set(numbers)):
+            error = fields.wrong("line_no_twice", N_("A line stands here twice."))
+            raise ma.ValidationError({"lines": error.messages})
+
+
+class EarnedOut(Schema):
+    """What the order earned: `points` remain after refunds, `granted` before them."""
+
+    points = fields.points(required=True)
+    granted = fields.points(required=True)
+    state = fields.Choice("none", "pending", "available", "clawed_back", required=True)
+    available_on = fields.Day(required=True, allow_none=True)
+    available_at = fields.Instant(required=True, allow_none=True)
+    breakdown = fields.Items(fields.Mapping(), 1000, required=True)
+
+
+class LineOut(Schema):
+    """A line as stored; `net` is paid for it after its share of the order's discount."""
+
+    line_no = fields.Whole()
+    sku = fields.Text()
+    name = fields.Text()
+    category = fields.Text(allow_none=True)
+    labels = fields.Items(fields.Text())
+    quantity = fields.Whole()
+    unit_price = fields.minor()
+    discount = fields.minor()
+    net = fields.minor()
+
+
+class RefundOut(Schema):
+    """A refund and what it took off the order."""
+
+    refund_no = fields.Text()
+    refunded_at = fields.Instant()
+    lines = fields.Items(fields.Nested(RefundLineIn), allow_none=True)
+    amount = fields.minor(allow_none=True)
+    restock = fields.Flag()
+    value = fields.minor()
+
+
+class OrderOut(Schema):
+    """An order with what it earned. Amounts are minor units of `currency`."""
+
+    id = fields.Id()
+    channel = fields.Text()
+    order_no = fields.Text()
+    member_id = fields.Id(allow_none=True)
+    status = fields.Choice(*STATUSES)
+    currency = fields.Text()
+    placed_at = fields.Instant()
+    paid_at = fields.Instant(allow_none=True)
+    delivered_at = fields.Instant(allow_none=True)
+    updated_at = fields.Instant()
+    store = fields.Text(allow_none=True)
+    region = fields.Text(allow_none=True)
+    lines = fields.Items(fields.Nested(LineOut), MOST_LINES)
+    shipping = fields.minor()
+    discount = fields.minor()
+    goods = fields.minor()
+    total = fields.minor()
+    refunded = fields.minor()
+    net = fields.minor()
+    refunds = fields.Items(fields.Nested(RefundOut))
+    earned = fields.Nested(EarnedOut)
+    clawed_back = fields.points()
+    debt = fields.points()
+    stale = fields.Flag()
+
+
+class HeldRefundOut(Schema):
+    """A refund that waits for its order."""
+
+    state = fields.Choice("held")
+    channel = fields.Text()
+    order_no = fields.Text()
+    refund_no = fields.Text()
+
+
+class BatchItemOut(Schema):
+    """What came of one item: its place in the batch, and an order's essence or a problem."""
+
+    index = fields.Whole()
+    status = fields.Whole()
+    channel = fields.Text(allow_none=True)
+    order_no = fields.Text(allow_none=True)
+    order_id = fields.Id(allow_none=True)
+    points = fields.points(allow_none=True)
+    problem = fields.Mapping(allow_none=True)
+
+
+class BatchOut(Schema):
+    """All items in the order sent."""
+
+    results = fields.Items(fields.Nested(BatchItemOut), MOST_IN_BATCH)
+    saved = fields.Whole()
+    refused = fields.Whole()
+
+
+OrderPage = page_of(OrderOut)

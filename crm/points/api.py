@@ -1,0 +1,108 @@
+"""Points over HTTP: balances, entries, awards, redemptions, the self-check."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Response, jsonify
+
+from crm import clock
+from crm.http import Blueprint, needs
+from crm.http.idempotency import claim_of_request, needs_key
+from crm.http.pagination import PageQuery
+from crm.members import identity, profiles
+from crm.points import activities, balances, check, ledger, rulebook
+from crm.points.errors import ExpiryInThePast
+from crm.points.schemas import (
+    AsOfQuery,
+    AwardIn,
+    BalanceOut,
+    CheckOut,
+    EntryOut,
+    EntryPage,
+    RedemptionIn,
+)
+
+blp = Blueprint("points", __name__, description="Balances, entries, awards and redemptions.")
+
+
+@blp.get("/members/<uuid:member_id>/points")
+@needs("points:read")
+@blp.arguments(AsOfQuery, location="query")
+@blp.response(200, BalanceOut)
+def get_points(query: dict, member_id: UUID):
+    """A member's points: the past as it was, the future as it will be if nothing else happens."""
+    now = clock.now()
+    at = query["as_of"] or now
+    zone = rulebook.load().programme_at(now).timezone
+    facts = profiles.require_facts(member_id, default_zone=zone)
+    found = balances.balance(member_id, at, now=now)
+    for item in found["pending_release"]:
+        item["available_on"] = _local_day(item["available_at"], facts.zone)
+    return found | {"as_of": at}
+
+
+def _local_day(at: datetime, zone: str):
+    return at.astimezone(ZoneInfo(zone)).date()
+
+
+@blp.get("/members/<uuid:member_id>/points/entries")
+@needs("points:read")
+@blp.arguments(PageQuery, location="query")
+@blp.alt_response(200, schema=EntryPage)
+def get_entries(query: dict, member_id: UUID) -> Response:
+    """A member's entries, newest first, each with the lots that it touched."""
+    profiles.require(member_id)
+    return jsonify(balances.entries(member_id, query["limit"], query["cursor"]))
+
+
+@blp.post("/points/awards")
+@needs("points:write", checked_in_statement=True)
+@needs_key
+@blp.arguments(AwardIn)
+@blp.alt_response(201, schema=EntryOut)
+@blp.alt_response(200, schema=EntryOut)
+def award(body: dict) -> Response:
+    """Give points for an activity: 201, or 200 with the first entry of this source."""
+    expires_at = body["expires_at"]
+    if expires_at is not None and expires_at <= clock.now() + timedelta(seconds=1):
+        raise ExpiryInThePast(pointer="/expires_at")
+    who = identity.parse_ref(body["member"], at="/member")
+    points = body.get("points")
+    if points is None:
+        points = activities.points_for(who, body["activity"], now=clock.now())
+    return ledger.award(
+        claim_of_request(),
+        who,
+        points,
+        activity=body["activity"],
+        source_key=body["source_key"],
+        reason=body["reason"],
+        expires_at=expires_at,
+    )
+
+
+@blp.post("/points/redemptions")
+@needs("points:write", checked_in_statement=True)
+@needs_key
+@blp.arguments(RedemptionIn)
+@blp.alt_response(201, schema=EntryOut)
+def redeem(body: dict) -> Response:
+    """Spend points, earliest expiry first; refused whole when fewer are available."""
+    who = identity.parse_ref(body["member"], at="/member")
+    return ledger.redeem(claim_of_request(), who, body["points"], reference=body["reference"])
+
+
+@blp.get("/ledger/check")
+@needs("ledger:read")
+@blp.response(200, CheckOut)
+def check_ledger():
+    """Verify every invariant of every account, now."""
+    breaches = check.run()
+    return {
+        "ok": not breaches,
+        "checked_at": clock.now(),
+        "invariants": list(check.INVARIANTS),
+        "totals": check.totals(),
+        "breaches": breaches,
+    }

@@ -1,0 +1,88 @@
+"""The ledger's verbs as programs call them: points move through the functions of migration 0004.
+
+Hot doors (`award`, `redeem`) are one statement each: key check, idempotency, effect and stored
+answer in one round trip. `crm.points.postings` has the verbs that work in the caller's transaction.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from flask import Response
+
+from crm import clock
+from crm.auth.door import turn_away
+from crm.db import call
+from crm.errors import Refused
+from crm.http.idempotency import Claim, KeyReused, replay
+from crm.http.principal import principal
+from crm.http.problems import answer
+from crm.members.identity import MemberNotFound, MemberRef
+from crm.points.errors import InsufficientPoints, NotRedeemableAmount, SourceKeyUsed
+
+AWARD = "SELECT * FROM points_award(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+REDEEM = "SELECT * FROM points_redeem(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+KEEP_ANSWER = "UPDATE idempotency_key SET body = %s WHERE key = %s RETURNING 1"
+REFUSALS: dict[str, type[Refused]] = {
+    kind.code: kind
+    for kind in (InsufficientPoints, NotRedeemableAmount, SourceKeyUsed, MemberNotFound)
+}
+
+
+def award(
+    claim: Claim,
+    who: MemberRef,
+    points: int,
+    *,
+    activity: str,
+    source_key: str,
+    reason: str | None = None,
+    expires_at: datetime | None = None,
+) -> Response:
+    """Give points for an activity, once per (activity, source_key) for ever. One round trip.
+
+    Answers 201 with the entry, 200 with the first entry of this source; refuses
+    `member_not_found`, `source_key_used`.
+    """
+    facts = (points, activity, source_key, reason, expires_at, principal().name)
+    return _answer(claim, call(AWARD, (*_head(claim, who), *facts)))
+
+
+def redeem(claim: Claim, who: MemberRef, points: int, *, reference: str) -> Response:
+    """Spend points, earliest expiry first. One round trip.
+
+    Answers 201 with the entry; refuses `insufficient_points`, `not_redeemable_amount`,
+    `member_not_found`.
+    """
+    facts = (points, reference, principal().name)
+    return _answer(claim, call(REDEEM, (*_head(claim, who), *facts)))
+
+
+def _head(claim: Claim, who: MemberRef) -> tuple[Any, ...]:
+    asker = principal()
+    key_id = asker.id if asker.kind == "key" else None
+    return (key_id, claim.key, claim.fingerprint, clock.system_now(), who.kind, who.value)
+
+
+def _answer(claim: Claim, row: tuple[Any, ...] | None) -> Response:
+    assert row is not None, "the doors always answer"
+    status, body, replayed = row
+    if status == 401:
+        turn_away()
+    if status == 0:
+        raise KeyReused()
+    if status >= 400 and body.startswith('{"') and '"refused"' in body:
+        return _refuse(claim, json.loads(body))
+    if replayed:
+        return replay(status, body)
+    return Response(body, status, content_type="application/json")
+
+
+def _refuse(claim: Claim, found: dict[str, Any]) -> Response:
+    """Say the refusal in the caller's language, and keep those words for replays."""
+    kind = REFUSALS[found.pop("refused")]
+    found.pop("status")
+    response = answer(kind(**found))
+    if kind is not MemberNotFound:
+        call(KEEP_ANSWER, (response.get_data(as_text=True), claim.key))
+    return response

@@ -1,0 +1,260 @@
+"""Earnings and clawbacks in the caller's transaction, set-based: for orders, batches, imports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from sqlalchemy import text
+
+from crm.db import db
+from crm.ids import digest_id, uuid7
+
+
+@dataclass(slots=True)
+class Account:
+    """A member's account while its row is locked: what the next entry is chained to."""
+
+    seq: int
+    balance: int
+    debt: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An earning to be written: points > 0 of one business source."""
+
+    member_id: UUID
+    points: int
+    occurred_at: datetime
+    source_type: str
+    source_id: str
+    available_at: datetime | None
+    zone: str
+    expiry: str  # the expiry policy in force, as JSON
+
+
+def lock_accounts(member_ids: Sequence[UUID]) -> dict[UUID, Account]:
+    """Lock the accounts of these members, in ascending order, making those that are missing."""
+    ids = sorted(set(member_ids))
+    if not ids:
+        return {}
+    db.session.execute(
+        text("""
+            INSERT INTO points_account (member_id)
+            SELECT i.id FROM unnest(CAST(:ids AS uuid[])) AS i (id)
+            LEFT JOIN points_account a ON a.member_id = i.id
+            WHERE a.member_id IS NULL ORDER BY i.id
+            ON CONFLICT DO NOTHING
+        """),
+        {"ids": ids},
+    )
+    rows = db.session.execute(
+        text("""
+            SELECT member_id, seq, balance, debt, head FROM points_account
+            WHERE member_id = ANY (:ids) ORDER BY member_id FOR UPDATE
+        """),
+        {"ids": ids},
+    )
+    return {row.member_id: Account(row.seq, row.balance, row.debt, row.head) for row in rows}
+
+
+def entry_hash(
+    account: Account, member_id: UUID, kind: str, points: int, at: datetime, source: tuple[str, str]
+) -> bytes:
+    """The next link of a member's chain; the same as the database's `points_hash`."""
+    micros = int(at.timestamp()) * 1_000_000 + at.microsecond
+    said = (
+        f"{member_id}|{account.seq + 1}|{kind}|{points}|{account.balance + points}|{micros}"
+        f"|{source[0]}|{source[1]}"
+    )
+    return sha256(account.head + said.encode()).digest()
+
+
+POST = text("""
+    WITH said AS (
+        SELECT * FROM unnest(
+            CAST(:member_ids AS uuid[]), CAST(:seqs AS integer[]), CAST(:points AS bigint[]),
+            CAST(:balances AS bigint[]), CAST(:occurred AS timestamptz[]),
+            CAST(:types AS text[]), CAST(:sources AS text[]), CAST(:keys AS uuid[]),
+            CAST(:hashes AS bytea[]), CAST(:available AS timestamptz[]), CAST(:zones AS text[]),
+            CAST(:expiries AS jsonb[]), CAST(:lots AS uuid[])
+        ) AS s (member_id, seq, points, balance, occurred_at, source_type, source_id, key, hash,
+                available_at, zone, expiry, lot)
+    ), entries AS (
+        INSERT INTO points_entry (member_id, seq, kind, points, balance_after, occurred_at,
+                                  source_type, source_id, hash)
+        SELECT member_id, seq, 'earn', points, balance, occurred_at, source_type, source_id, hash
+        FROM said
+    ), sources AS (
+        INSERT INTO points_source (key, member_id, seq) SELECT key, member_id, seq FROM said
+    )
+    INSERT INTO points_lot (member_id, id, opened_by, size, remaining, available_at, released_at,
+                            expires_at)
+    SELECT member_id, lot, seq, points, points, available_at,
+           CASE WHEN available_at <= :now THEN available_at END,
+           points_expiry(expiry, available_at, zone)
+    FROM said
+""")
+
+ADVANCE = text("""
+    UPDATE points_account a SET seq = s.seq, balance = s.balance, head = s.head,
+           lifetime_earned = a.lifetime_earned + s.earned
+    FROM unnest(CAST(:member_ids AS uuid[]), CAST(:seqs AS integer[]), CAST(:balances AS bigint[]),
+                CAST(:heads AS bytea[]), CAST(:earned AS bigint[]))
+        AS s (id, seq, balance, head, earned)
+    WHERE a.member_id = s.id
+""")
+
+
+def post_earnings(
+    postings: Sequence[Posting], accounts: dict[UUID, Account], *, now: datetime
+) -> list[int]:
+    """Write earnings in the order given; returns the seq of each. The accounts are locked.
+
+    Two statements for any number. A source written before fails the whole (unique for ever): the
+    caller knows what it has earned already. Debts are paid out of what is spendable at once.
+    """
+    if not postings:
+        return []
+    seqs, balances, hashes = [], [], []
+    earned: dict[UUID, int] = {}
+    for item in postings:
+        account = accounts[item.member_id]
+        link = (item.source_type, item.source_id)
+        account.head = entry_hash(
+            account, item.member_id, "earn", item.points, item.occurred_at, link
+        )
+        account.seq += 1
+        account.balance += item.points
+        earned[item.member_id] = earned.get(item.member_id, 0) + item.points
+        seqs.append(account.seq)
+        balances.append(account.balance)
+        hashes.append(account.head)
+    _write(postings, seqs, balances, hashes, now)
+    _advance(accounts, earned)
+    for member_id in sorted(earned):
+        if accounts[member_id].debt:
+            settle(member_id, now)
+    return seqs
+
+
+def _write(
+    postings: Sequence[Posting],
+    seqs: list[int],
+    balances: list[int],
+    hashes: list[bytes],
+    now: datetime,
+) -> None:
+    columns = {
+        "member_ids": [item.member_id for item in postings],
+        "seqs": seqs,
+        "points": [item.points for item in postings],
+        "balances": balances,
+        "occurred": [item.occurred_at for item in postings],
+        "types": [item.source_type for item in postings],
+        "sources": [item.source_id for item in postings],
+        "keys": [digest_id(item.source_type, item.source_id) for item in postings],
+        "hashes": hashes,
+        "available": [item.available_at for item in postings],
+        "zones": [item.zone for item in postings],
+        "expiries": [item.expiry for item in postings],
+        "lots": [uuid7() for _ in postings],
+    }
+    db.session.execute(POST, columns | {"now": now})
+
+
+def _advance(accounts: dict[UUID, Account], earned: dict[UUID, int]) -> None:
+    ids = list(earned)
+    columns = {
+        "member_ids": ids,
+        "seqs": [accounts[one].seq for one in ids],
+        "balances": [accounts[one].balance for one in ids],
+        "heads": [accounts[one].head for one in ids],
+        "earned": [earned[one] for one in ids],
+    }
+    db.session.execute(ADVANCE, columns)
+
+
+def settle(member_id: UUID, now: datetime) -> int:
+    """Let spendable points pay a member's debt; returns how many did. The account is locked."""
+    return db.session.execute(
+        text("SELECT points_absorb(:member, :now)"), {"member": member_id, "now": now}
+    ).scalar_one()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a clawback came to: the points taken, of them as debt, and the entry's seq."""
+
+    points: int
+    debt: int
+    seq: int | None
+
+
+def claw_back(
+    member_id: UUID,
+    points: int,
+    *,
+    lot_seq: int | None,
+    source: tuple[str, str],
+    others: bool,
+    shortfall: str,
+    now: datetime,
+) -> Taken:
+    """Take earned points back: from the lot opened by `lot_seq`, pending or not, then (others)
+    from spendable lots, then as debt or not at all (`shortfall`: "debt" or "floor").
+
+    The account is locked by the caller.
+    """
+    row = db.session.execute(
+        text("""
+            SELECT (t).seq, (t).points, ((t).data ->> 'debt')::bigint AS debt FROM (
+                SELECT points_take(:member, 'clawback', :points, :now, :type, :id, NULL, NULL, NULL,
+                    (SELECT id FROM points_lot WHERE member_id = :member AND opened_by = :seq),
+                    true, :others, :shortfall) AS t) x
+        """),
+        {
+            "member": member_id,
+            "points": points,
+            "now": now,
+            "type": source[0],
+            "id": source[1],
+            "seq": lot_seq,
+            "others": others,
+            "shortfall": shortfall,
+        },
+    ).one()
+    if row.seq is None:
+        return Taken(0, 0, None)
+    return Taken(-row.points, row.debt or 0, row.seq)
+
+
+def retime(lots: Sequence[tuple[UUID, int, datetime | None, str, str]], *, now: datetime) -> None:
+    """Move the release of pending lots: (member, seq of opening, available_at, zone, expiry)."""
+    if not lots:
+        return
+    members, seqs, available, zones, expiries = zip(*lots, strict=True)
+    db.session.execute(
+        text("""
+            UPDATE points_lot l
+            SET available_at = s.available_at,
+                released_at = CASE WHEN s.available_at <= :now THEN s.available_at END,
+                expires_at = points_expiry(s.expiry, s.available_at, s.zone)
+            FROM unnest(CAST(:members AS uuid[]), CAST(:seqs AS integer[]),
+                        CAST(:available AS timestamptz[]), CAST(:zones AS text[]),
+                        CAST(:expiries AS jsonb[])) AS s (id, seq, available_at, zone, expiry)
+            WHERE l.member_id = s.id AND l.opened_by = s.seq AND l.released_at IS NULL
+              AND (l.available_at IS NULL OR l.available_at > :now)
+        """),
+        {
+            "members": list(members),
+            "seqs": list(seqs),
+            "available": list(available),
+            "zones": list(zones),
+            "expiries": list(expiries),
+            "now": now,
+        },
+    )

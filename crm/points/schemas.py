@@ -1,0 +1,113 @@
+"""Balances, entries, awards and redemptions in and out."""
+
+from crm.http import Schema, fields
+from crm.http.pagination import page_of
+from crm.members.schemas import MemberRefIn
+from crm.points.rule import ACTIVITIES
+
+
+class AwardIn(Schema):
+    """Points for an activity, once per (activity, source_key). Without `points`, by the rules."""
+
+    member = fields.Nested(MemberRefIn, required=True)
+    activity = fields.Choice(*ACTIVITIES, required=True)
+    source_key = fields.Text(200, required=True)
+    points = fields.points(1)
+    reason = fields.Text(500, load_default=None, allow_none=True)
+    expires_at = fields.Instant(load_default=None, allow_none=True)
+
+
+class RedemptionIn(Schema):
+    """Points to spend; `reference` is the shop's own name for it (cart, receipt)."""
+
+    member = fields.Nested(MemberRefIn, required=True)
+    points = fields.points(1, required=True)
+    reference = fields.Text(200, required=True)
+
+
+class AsOfQuery(Schema):
+    """The instant of a balance; now without it."""
+
+    as_of = fields.Instant(load_default=None)
+
+
+class SourceOut(Schema):
+    """What an entry comes from."""
+
+    type = fields.Text()
+    id = fields.Text()
+
+
+class EntryLotOut(Schema):
+    """What an entry opened, took from or gave to a lot."""
+
+    lot_id = fields.Id()
+    points = fields.points(-fields.POINTS_LIMIT)
+    expires_at = fields.Instant(allow_none=True)
+
+
+class EntryOut(Schema):
+    """One entry of a member's ledger; `seq` counts from 1 without gaps."""
+
+    id = fields.Id()
+    member_id = fields.Id()
+    seq = fields.Whole(1)
+    kind = fields.Text()
+    points = fields.points(-fields.POINTS_LIMIT)
+    balance_after = fields.Whole(-(10**15), 10**15)
+    occurred_at = fields.Instant()
+    recorded_at = fields.Instant()
+    source = fields.Nested(SourceOut)
+    actor = fields.Text(allow_none=True)
+    reason = fields.Text(allow_none=True)
+    lots = fields.Items(fields.Nested(EntryLotOut))
+
+
+class ExpiringOut(Schema):
+    """Points that lapse at one instant (exclusive)."""
+
+    expires_at = fields.Instant()
+    points = fields.points()
+
+
+class ReleaseOut(Schema):
+    """Pending points that become spendable; `available_on` is the member's local day."""
+
+    available_on = fields.Day()
+    available_at = fields.Instant()
+    points = fields.points()
+
+
+class BalanceOut(Schema):
+    """A member's points at an instant."""
+
+    available = fields.points()
+    pending = fields.points()
+    held = fields.points()
+    debt = fields.points()
+    lifetime_earned = fields.Whole(0, 10**15)
+    expiring = fields.Items(fields.Nested(ExpiringOut), 200)
+    pending_release = fields.Items(fields.Nested(ReleaseOut), 200)
+    as_of = fields.Instant()
+
+
+class BreachOut(Schema):
+    """One broken invariant, of a member, at an entry where it has one."""
+
+    invariant = fields.Text()
+    member_id = fields.Id()
+    seq = fields.Whole(0, 2**31, allow_none=True)
+    detail = fields.Text()
+
+
+class CheckOut(Schema):
+    """The result of the self-check."""
+
+    ok = fields.Flag()
+    checked_at = fields.Instant()
+    invariants = fields.Items(fields.Text())
+    totals = fields.Mapping(values=fields.Whole(0, 10**15))
+    breaches = fields.Items(fields.Nested(BreachOut), 10_000)
+
+
+EntryPage = page_of(EntryOut)
