@@ -15,6 +15,7 @@ from typing import Any
 from .errors import CannotStart
 
 _STOPPING_SECONDS = 60
+_LONGEST_LOG_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,15 @@ class Home:
         return folder
 
     def log(self, name: str) -> Path:
-        """Where the program of that name writes what it has to say."""
-        return self.folder("logs") / f"{name}.log"
+        """Where the program of that name writes; what has grown too long is put aside once."""
+        log = self.folder("logs") / f"{name}.log"
+        if log.exists() and log.stat().st_size > _LONGEST_LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        return log
 
     def last_words(self, name: str) -> str:
         """The end of that program's log."""
-        log = self.log(name)
+        log = self.path / "logs" / f"{name}.log"
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         return "\n".join(f"    {line}" for line in [*lines[-12:], f"(all of it: {log})"])
 
@@ -101,7 +105,7 @@ def who_runs(path: Path) -> dict[str, Any] | None:
     """What the run that holds this home announced, or None when none does."""
     try:
         facts = json.loads((path / "running.json").read_text())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
     return facts if _lives(facts["process"]) else None
 

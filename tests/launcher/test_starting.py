@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .installation import Installation
+from .installation import REPOSITORY, Installation
 
 
 def test_a_failing_step_is_named_and_everything_stopped(shop: Installation):
@@ -67,3 +67,12 @@ def _can_run_python(user: pwd.struct_passwd) -> bool:
     except PermissionError:
         return False
     return trial.returncode == 0
+
+
+def test_the_launcher_loads_nothing_of_the_product():
+    listing = (
+        "import sys, crm.launcher.start, crm.launcher.command;"
+        "print(*(name for name in sys.modules if name.startswith('crm.') or name == 'flask'))"
+    )
+    names = subprocess.check_output([sys.executable, "-c", listing], cwd=REPOSITORY, text=True)
+    assert {name for name in names.split() if not name.startswith("crm.launcher")} == set()
