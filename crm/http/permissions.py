@@ -49,7 +49,9 @@ ROLES: dict[str, frozenset[str]] = {
 }
 
 
-def needs(permission: str | None, *, checked_in_statement: bool = False) -> Callable[[View], View]:
+def needs(
+    permission: str | None, *, checked_in_statement: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare the permission of a view; None means public, and the view's docstring says why.
 
     `checked_in_statement`: the view's one SQL statement checks the key again, so that the door may
@@ -57,7 +59,7 @@ def needs(permission: str | None, *, checked_in_statement: bool = False) -> Call
     """
     assert permission is None or permission in PERMISSIONS, permission
 
-    def declare(view: View) -> View:
+    def declare(view: Callable[..., Any]) -> Callable[..., Any]:
         view.permission = permission  # type: ignore[attr-defined]  # functions take attributes
         view.checked_in_statement = checked_in_statement  # type: ignore[attr-defined]
         return view

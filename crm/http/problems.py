@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from crm.errors import N_, Busy, FieldError, Invalid, Malformed, NotFound, Refused
 from crm.i18n import gettext
@@ -117,7 +118,7 @@ def answer(refused: Refused, status: int | None = None) -> Response:
     return response
 
 
-def _http(error: HTTPException) -> Response:
+def _http(error: HTTPException) -> AnyResponse:
     status = error.code or 500
     if status < 400:
         return Response.force_type(error.get_response())  # a redirect is no problem
