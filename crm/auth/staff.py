@@ -219,8 +219,15 @@ def _by_email(email: str) -> Staff | None:
 
 def _check_password(password: str, email: str) -> None:
     if normal(password) in (email, email.partition("@")[0]):
-        text_ = N_("The password must not be the e-mail address.")
-        raise Invalid([FieldError("/password", "password_is_email", text_)])
+        raise Invalid(
+            [
+                FieldError(
+                    "/password",
+                    "password_is_email",
+                    N_("The password must not be the e-mail address."),
+                )
+            ]
+        )
 
 
 def _check_references(body: dict[str, Any]) -> None:

@@ -51,8 +51,9 @@ def decode(cursor: str | None, *types: Callable[[Any], Any]) -> tuple[Any, ...] 
             raise ValueError("another list's cursor")
         return tuple(make(part) for make, part in zip(types, parts, strict=True))
     except (ValueError, TypeError, OverflowError, AttributeError, binascii.Error) as error:
-        text = N_("This cursor was not made by this list.")
-        raise Invalid([FieldError("/cursor", "bad_cursor", text)]) from error
+        raise Invalid(
+            [FieldError("/cursor", "bad_cursor", N_("This cursor was not made by this list."))]
+        ) from error
 
 
 def page(rows: Sequence[Any], limit: int, key: Callable[[Any], tuple[Any, ...]]) -> dict[str, Any]:
