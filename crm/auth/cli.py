@@ -20,7 +20,14 @@ def key() -> None:
 
 @key.command("create")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(sorted(PERMISSIONS)))
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(sorted(PERMISSIONS)),
+    metavar="SCOPE",
+    help="A permission that the key gives; may be repeated.",
+)
 @click.option("--all-scopes", is_flag=True, help="Give the key every scope.")
 @click.option("--kind", type=click.Choice(("live", "test")), default="live", show_default=True)
 @with_appcontext
