@@ -89,10 +89,8 @@ class Conditions:
     def parse(cls, document: Mapping[str, Any]) -> Self:
         """The conditions of a stored rule; absent ones are empty."""
         hours = document.get("local_time")
-        lists: dict[str, Any] = {
-            name: frozenset(document.get(name) or ()) for name in LINE_LISTS + ORDER_LISTS
-        }
-        scalars: dict[str, Any] = {
+        lists = {name: frozenset(document.get(name) or ()) for name in LINE_LISTS + ORDER_LISTS}
+        scalars = {
             "weekdays": frozenset(document.get("weekdays") or ()),
             "window": LocalWindow.parse(hours) if hours else None,
             "min_basis": document.get("min_basis") or 0,
@@ -104,7 +102,8 @@ class Conditions:
             or any(flag is not None for flag in flags.values())
         )
         line_level = any(lists[name] for name in LINE_LISTS)
-        return cls(**lists, **scalars, **flags, order_level=order_level, line_level=line_level)
+        settings: dict[str, Any] = {**lists, **scalars, **flags}
+        return cls(**settings, order_level=order_level, line_level=line_level)
 
     def hold(self, situation: Situation) -> bool:
         """Whether everything but the lines fits."""

@@ -5,13 +5,13 @@ rates → product of the multipliers that match → per-unit and per-order bonus
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from math import gcd
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from crm.points.basis import Basis, basis_of
 from crm.points.cart import NOTHING_USED, Cart, CartLine, EarningFacts, Used
 from crm.points.conditions import Situation
+from crm.points.exact import exactly, rounded, shown
 from crm.points.programme_settings import Caps, Programme
 from crm.points.rule import Rule
 from crm.points.rule_caps import trim
@@ -21,7 +21,6 @@ from crm.points.sheet import TIER, Row, Sheet, fill
 __all__ = ["Cart", "CartLine", "Earning", "EarningFacts", "RuleShare", "Used", "evaluate"]
 
 POINTS_LIMIT = 1_000_000_000
-SHOWN_DIGITS = 6
 
 
 class RuleShare(NamedTuple):
@@ -211,28 +210,3 @@ def _share(
         row.capped_by,
         counted,
     )
-
-
-def rounded(numerator: int, over: int, how: str) -> int:
-    """Whole points of a fraction: "floor", "half_up" or "ceil"."""
-    if how == "floor":
-        return numerator // over
-    if how == "ceil":
-        return -(-numerator // over)
-    assert how == "half_up", how
-    return (2 * numerator + over) // (2 * over)
-
-
-def exactly(numerator: int, over: int) -> str:
-    """A fraction in lowest terms as text that `Fraction` reads: "7" or "15/2"."""
-    common = gcd(numerator, over)
-    below = over // common
-    return str(numerator // common) if below == 1 else f"{numerator // common}/{below}"
-
-
-def shown(numerator: int, over: int) -> str:
-    """A fraction as a decimal of at most six digits after the point, for people."""
-    scaled = rounded(abs(numerator) * 10**SHOWN_DIGITS, over, "half_up")
-    whole, part = divmod(scaled, 10**SHOWN_DIGITS)
-    text = f"{whole}.{part:06}".rstrip("0").rstrip(".")
-    return f"-{text}" if numerator < 0 and scaled else text

@@ -64,10 +64,11 @@ def document_at(instant: datetime) -> dict[str, Any]:
 def change(given: Mapping[str, Any], *, actor: Principal, now: datetime) -> dict[str, Any]:
     """Write a new version: the settings in force when it takes effect, with what `given` says.
 
-    `effective_at` defaults to now. It may lie ahead; it may lie in the past only while nobody has
-    points (a shop that loads its history). A `version` must be the one in force now. Of versions
-    whose time has come the one with the latest `effective_at` is in force; of equals the newest.
-    The currency is the newest version's at all times: it can't change once points were given.
+    `effective_at` defaults to now, in whole seconds as shops' clocks print them. It may lie ahead;
+    it may lie in the past only while nobody has points (a shop that loads its history). A `version`
+    must be the one in force now. Of versions whose time has come the one with the latest
+    `effective_at` is in force; of equals the newest. The currency is the newest version's at all
+    times: it can't change once points were given.
     Raises `CurrencyLocked`, `CurrencyNotSchedulable`, `EffectiveInThePast`, `ProgrammeChanged`.
     """
     settings = dict(given)
@@ -76,7 +77,7 @@ def change(given: Mapping[str, Any], *, actor: Principal, now: datetime) -> dict
     in_force, newest = _row_at(now), _newest()
     if expected is not None and expected != in_force.version:
         raise ProgrammeChanged(version=in_force.version)
-    effective_at = _effective_at(asked, in_force, now)
+    effective_at = _effective_at(asked, in_force, now.replace(microsecond=0))
     currency = newest.document["currency"]
     _check_currency(currency, settings.get("currency", currency), effective_at, now)
     base = _row_at(effective_at)

@@ -121,7 +121,8 @@ def _foreign(data: dict[str, Any]) -> Iterator[str]:
 def _of_orders_only(data: dict[str, Any], foreign: Any) -> dict[str, Any]:
     """An act has no goods, no basis, no order: conditions and caps on them make no sense."""
     errors: dict[str, Any] = {}
-    given = {name for name in OF_ORDERS if data["conditions"].get(name) not in (None, [], 0)}
+    asked = {name: data["conditions"].get(name) for name in OF_ORDERS}
+    given = [name for name, value in asked.items() if value or value is False]
     if given:
         errors["conditions"] = dict.fromkeys(given, foreign)
     if data["cap"]["per_order"] is not None:

@@ -1,4 +1,8 @@
-"""The rules: which count when, and how they change. A change is a new version, never an edit."""
+"""The rules: which count when, and how they change. A change is a new version, never an edit.
+
+Versions begin and end at whole seconds, because shops often tell when an order was placed no finer:
+what is placed right after a change must not look older than it.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -77,9 +81,9 @@ def create(given: Mapping[str, Any], *, actor: Principal, now: datetime) -> Rule
     still_open = RuleVersion.superseded_at.is_(None)
     if (db.session.scalar(select(func.count()).where(still_open)) or 0) >= MOST_RULES:
         raise TooManyRules(most=MOST_RULES)
-    row = _version(uuid7(), 1, given, actor, now)
+    row = _version(uuid7(), 1, given, actor, now, since=_second(now))
     if row.starts_at is not None:
-        row.valid_from = min(now, row.starts_at)
+        row.valid_from = min(row.valid_from, row.starts_at)
     _write(row)
     _audit("rule.created", row, now, after=row)
     return row
@@ -94,9 +98,9 @@ def revise(
     """
     _lock()
     old = _open_version(rule_id)
-    old.superseded_at = max(now, old.valid_from)
+    old.superseded_at = since = max(_second(now), old.valid_from)
     db.session.flush()
-    row = _version(rule_id, old.version + 1, given, actor, old.superseded_at)
+    row = _version(rule_id, old.version + 1, given, actor, now, since=since)
     _write(row)
     _audit("rule.changed", row, now, before=old, after=row)
     return row
@@ -112,7 +116,7 @@ def end(rule_id: UUID, *, now: datetime) -> None:
         row = _open_version(rule_id)
     except RuleEnded:
         return
-    row.superseded_at = max(now, row.valid_from)
+    row.superseded_at = max(_second(now), row.valid_from)
     db.session.flush()
     rulebook.forget()
     _audit("rule.ended", row, now, before=row)
@@ -147,8 +151,18 @@ def _open_version(rule_id: UUID) -> RuleVersion:
     return row
 
 
+def _second(now: datetime) -> datetime:
+    return now.replace(microsecond=0)
+
+
 def _version(
-    rule_id: UUID, version: int, given: Mapping[str, Any], actor: Principal, now: datetime
+    rule_id: UUID,
+    version: int,
+    given: Mapping[str, Any],
+    actor: Principal,
+    now: datetime,
+    *,
+    since: datetime,
 ) -> RuleVersion:
     settings = {"name": given["kind"], **given}
     return RuleVersion(
@@ -157,7 +171,7 @@ def _version(
         starts_at=settings.pop("starts_at", None),
         ends_at=settings.pop("ends_at", None),
         document=settings,
-        valid_from=now,
+        valid_from=since,
         created_by=actor.name,
         created_at=now,
     )
