@@ -135,7 +135,10 @@ def empty_all_tables() -> None:
     db.session.commit()
 
 
-KEPT = {"alembic_version", "points_programme", "points_rule", "tier_ladder", "store"}
+KEPT = {"alembic_version", "points_programme", "points_rule", "points_rulebook"} | {
+    "tier_ladder",
+    "store",
+}
 
 
 @pytest.fixture
