@@ -58,7 +58,7 @@ def lint(venv: Path) -> int:
     programs = venv / "bin"
     checks = [["ruff", "check"], ["ruff", "format", "--check"], ["lint-imports"]]
     if shutil.which("node"):
-        checks.append(["pyright"])
+        checks.append(["pyright", "--pythonpath", str(programs / "python")])
     else:
         print("pyright is left out: it needs node")
     failed = [check for check in checks if subprocess.call([programs / check[0], *check[1:]])]
