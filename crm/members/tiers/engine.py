@@ -8,14 +8,16 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from uuid import UUID
 
-from crm.errors import N_, Unprocessable
 from crm.members.tiers.days import local_day
+from crm.members.tiers.floors import UnknownTier, clear_floor, set_floor
 from crm.members.tiers.ladder import Ladder
-from crm.members.tiers.reviews import Case, advance, held, settled, step
-from crm.members.tiers.standing import REMAINDER, Activity, Change, Layer, Standing
+from crm.members.tiers.refunds import best_at, layer_of, on_refund
+from crm.members.tiers.reviews import Case, advance, held, step
+from crm.members.tiers.standing import Activity, Change, Standing
 from crm.members.tiers.windows import period_end, window_start
 
 __all__ = [
+    "UnknownTier",
     "advance",
     "clear_floor",
     "first",
@@ -28,13 +30,6 @@ __all__ = [
 ]
 
 Outcome = tuple[Standing, list[Change]]
-
-
-class UnknownTier(Unprocessable):
-    """The ladder in force has no tier of this code (422)."""
-
-    code = "unknown_tier"
-    detail = N_("The ladder has no tier {tier}.")
 
 
 def first(ladder: Ladder, at: datetime) -> Outcome:
@@ -82,7 +77,7 @@ def _rise(
     if rank == ladder.top:
         return standing
     at = standing.decided_at(at)
-    best = _best(case, at)
+    best = best_at(case, at)
     if best <= rank:
         return standing
     after = replace(
@@ -91,85 +86,12 @@ def _rise(
         since=at,
         valid_until=period_end(local_day(at, case.zone), ladder.validity_months, case.zone),
         won_by=order_id,
-        beneath=(*standing.beneath, _layer(standing)),
+        beneath=(*standing.beneath, layer_of(standing)),
         grace_until=None,
         reviewed_at=at,
     )
     changes.append(step(standing, after, ladder, at, cause, order_id))
     return after
-
-
-def _best(case: Case, at: datetime) -> int:
-    start = window_start(case.ladder, at, case.zone, case.joined_at)
-    return case.ladder.best(case.activity.within(start, at))
-
-
-def on_refund(
-    standing: Standing,
-    ladder: Ladder,
-    activity: Activity,
-    at: datetime,
-    order_id: UUID,
-    fully: bool,
-    zone: tzinfo,
-    joined_at: datetime,
-) -> Outcome:
-    """An order was refunded at `at` (or cancelled: fully); the activity knows it already.
-
-    A tier that a fully refunded order won falls at once to the tier beneath it, as that one would
-    stand today, or to what qualifies now if that is higher. Partly refunded: the metric is lower,
-    and the end of the period will show.
-    """
-    standing, changes = advance(standing, ladder, activity, at, zone, joined_at)
-    layers = (*standing.beneath, _layer(standing))
-    if not (fully and ladder.refund_fallback) or not any(
-        layer.won_by in (order_id, REMAINDER) for layer in layers
-    ):
-        return standing, changes
-    at = standing.decided_at(at)
-    case = Case(ladder, activity, zone, joined_at)
-    best = _best(case, at)
-    remaining = [
-        replace(layer, won_by=REMAINDER) if layer.won_by == order_id else layer
-        for layer in layers
-        if layer.won_by not in (order_id, REMAINDER) or ladder.rank(layer.tier) <= best
-    ]
-    if remaining and remaining[-1].tier == standing.tier:
-        *beneath, top = remaining
-        return replace(standing, won_by=top.won_by, beneath=tuple(beneath)), changes
-    after = _fall(standing, remaining, case, at, best)
-    changes.append(step(standing, after, ladder, at, "refund", order_id))
-    return after, changes
-
-
-def _layer(standing: Standing) -> Layer:
-    return Layer(standing.tier, standing.since, standing.valid_until, standing.won_by)
-
-
-def _fall(standing: Standing, layers: list[Layer], case: Case, at: datetime, best: int) -> Standing:
-    """The highest layer that still stands, as its own reviews have left it by `at`; or better."""
-    ladder = case.ladder
-    *beneath, top = layers or [Layer(ladder.tiers[0].code, at)]
-    after = replace(
-        standing,
-        tier=top.tier,
-        since=top.since,
-        valid_until=top.valid_until,
-        won_by=top.won_by,
-        beneath=tuple(beneath),
-        grace_until=None,
-    )
-    after, _ = advance(after, *case[:2], at, *case[2:])
-    if best > ladder.rank(after.tier):
-        end = period_end(local_day(at, case.zone), ladder.validity_months, case.zone)
-        after = replace(
-            settled(after, at, valid_until=end),
-            tier=ladder.tiers[best].code,
-            since=at,
-            won_by=REMAINDER,
-            beneath=(*after.beneath, _layer(after)),
-        )
-    return replace(after, reviewed_at=at)
 
 
 def on_ladder_change(
@@ -193,26 +115,3 @@ def on_ladder_change(
     changes += more
     case = Case(new, activity, zone, joined_at)
     return _rise(standing, case, at, "ladder", None, changes), changes
-
-
-def set_floor(
-    standing: Standing, ladder: Ladder, code: str, until: datetime | None, reason: str, at: datetime
-) -> Outcome:
-    """Staff hold a member at `code` or higher from `at` (advance to it first) until `until`.
-
-    Replaces an earlier floor. A floor below what is earned changes nothing while that lasts.
-    Raises `UnknownTier`.
-    """
-    if code not in ladder.ranks:
-        raise UnknownTier(tier=code, pointer="/code")
-    assert until is None or until > at
-    after = replace(standing, floor=code, floor_since=at, floor_until=until, floor_reason=reason)
-    return after, [step(standing, after, ladder, at, "manual")]
-
-
-def clear_floor(standing: Standing, ladder: Ladder, at: datetime) -> Outcome:
-    """Staff take the floor away at `at` (advance to it first); nothing happens without one."""
-    if standing.floor is None:
-        return standing, []
-    after = replace(standing, floor=None, floor_since=None, floor_until=None, floor_reason=None)
-    return after, [step(standing, after, ladder, at, "manual")]

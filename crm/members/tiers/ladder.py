@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, cast
 
 import marshmallow as ma
 
@@ -178,6 +178,6 @@ class Ladder:
 def canonical(document: Mapping[str, Any]) -> dict[str, Any]:
     """A document that was checked, its defaults filled in. Raises `Invalid`."""
     try:
-        return LadderDocument().load(document)
+        return cast(dict[str, Any], LadderDocument().load(document))
     except ma.ValidationError as error:
         raise invalid(error) from None

@@ -33,9 +33,10 @@ class Goal:
 class Progress:
     """Where a member stands at an instant.
 
-    `tier` is held (floor included), `standing.tier` earned. `next`: the tier above the one held;
-    None at the top. `keep`: what keeps the earned tier at its end; `expected`: the tier held after
-    that end (and its grace) if nothing more happens, at `expected_at`; None where nothing ends.
+    `tier` is held (floor included), `standing.tier` earned. `next`: the tier above the one held
+    (and above any qualified for since); None at the top. `keep`: what keeps the earned tier at its
+    end. `expected`: the tier held after that end (and its grace) if nothing more happens, at
+    `expected_at`; None where nothing ends.
     """
 
     standing: Standing
@@ -62,7 +63,8 @@ def progress(
     start = window_start(ladder, now, zone, joined_at)
     metrics = activity.within(start, now)
     tier = held(standing, ladder, now)
-    above = ladder.tiers[ladder.rank(tier) + 1 :][:1]
+    reached = max(ladder.rank(tier), ladder.best(metrics))
+    above = ladder.tiers[reached + 1 :][:1]
     expected, expected_at = _expected(standing, case)
     return Progress(
         standing=standing,

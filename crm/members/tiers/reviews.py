@@ -5,10 +5,10 @@ from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 from uuid import UUID
 
-from crm.members.tiers.days import INSTANT, ONE_DAY, add_months, local_day, midnight
+from crm.members.tiers.days import INSTANT, ONE_DAY, local_day, midnight
 from crm.members.tiers.ladder import Ladder
 from crm.members.tiers.standing import Activity, Change, Standing
-from crm.members.tiers.windows import period_end, review_spans
+from crm.members.tiers.windows import next_period_end, period_end, review_spans
 
 
 class Case(NamedTuple):
@@ -70,6 +70,11 @@ def _end_floor(standing: Standing, ladder: Ladder, changes: list[Change]) -> Sta
     assert at is not None
     was = held(standing, ladder, at - INSTANT)
     changes.append(Change(at, was, standing.tier, "floor_ended", standing.tier))
+    return without_floor(standing, at)
+
+
+def without_floor(standing: Standing, at: datetime) -> Standing:
+    """The standing once its floor is gone, at `at`."""
     return replace(
         standing,
         floor=None,
@@ -87,7 +92,7 @@ def _review(standing: Standing, case: Case, changes: list[Change]) -> Standing:
     assert at is not None
     keeps, best = judge(standing, case)
     if keeps or ladder.downgrade == "never":
-        until = _renewed(ends_at, at, ladder.validity_months, zone)
+        until = next_period_end(ends_at, ladder.validity_months, zone, beyond=at)
         after = settled(standing, at, valid_until=until)
         cause = "kept"
     elif ladder.grace_days and standing.grace_until is None:
@@ -95,7 +100,7 @@ def _review(standing: Standing, case: Case, changes: list[Change]) -> Standing:
         return replace(standing, grace_until=midnight(last + ONE_DAY, zone), reviewed_at=at)
     else:
         rank = best if ladder.downgrade == "straight" else ladder.rank(standing.tier) - 1
-        until = period_end(local_day(at - INSTANT, zone), ladder.validity_months, zone)
+        until = next_period_end(at, ladder.validity_months, zone, beyond=at)
         after = settled(
             replace(standing, tier=ladder.tiers[rank].code, since=at),
             at,
@@ -132,14 +137,6 @@ def settled(standing: Standing, at: datetime, *, valid_until: datetime | None) -
         beneath=(),
         reviewed_at=at,
     )
-
-
-def _renewed(ends_at: datetime, at: datetime, months: int, zone: tzinfo) -> datetime:
-    """The end of the next period: whole periods from the old end until one ends after `at`."""
-    last = add_months(local_day(ends_at - INSTANT, zone), months)
-    while (until := midnight(last + ONE_DAY, zone)) <= at:
-        last = add_months(last, months)
-    return until
 
 
 def _adopt(

@@ -11,6 +11,7 @@ from crm.http import Schema, fields
 from crm.http.fields import Said
 
 METRICS = ("spend", "orders", "points_earned")
+DOWNGRADES = ("one_step", "straight", "never")
 MOST_TIERS = 20
 MOST_CONDITIONS = 10
 LARGEST_BENEFITS = 4_000  # characters of JSON
@@ -116,7 +117,7 @@ class LadderDocument(Schema):
         WindowDocument, load_default=lambda: {"kind": "rolling_months", "months": 12}
     )
     validity_months = fields.Whole(1, 120, load_default=12)
-    downgrade = fields.Choice("one_step", "straight", "never", load_default="one_step")
+    downgrade = fields.Choice(*DOWNGRADES, load_default="one_step")
     grace_days = fields.Whole(0, 366, load_default=0)
     refund_fallback = fields.Flag(load_default=True)
 
@@ -149,23 +150,20 @@ def _mistakes(place: int, tier: dict[str, Any], seen: set[str]) -> dict[str, lis
     return found
 
 
-class LadderIn(LadderDocument):
-    """A new version. `version`: the one it was made from (refused if there is a newer one)."""
+class LadderIn(Schema):
+    """The ladder, whole when read; when written, what is left out stays as it is."""
 
-    version = fields.Whole(1, query=False)
+    version = fields.Whole(1)
     effective_at = fields.Instant()
+    tiers = fields.Items(fields.Nested(TierDocument), MOST_TIERS, low=1)
+    window = fields.Nested(WindowDocument)
+    validity_months = fields.Whole(1, 120)
+    downgrade = fields.Choice(*DOWNGRADES)
+    grace_days = fields.Whole(0, 366)
+    refund_fallback = fields.Flag()
 
 
-class PendingOut(Schema):
-    """A version that comes into force later."""
+class LadderQuery(Schema):
+    """Which ladder: the one in force at `at`, by default now."""
 
-    version = fields.Whole(1, required=True)
-    effective_at = fields.Instant(required=True)
-
-
-class LadderOut(LadderDocument):
-    """The ladder in force, its version, and the newer one that waits for its day."""
-
-    version = fields.Whole(1, required=True)
-    effective_at = fields.Instant(required=True)
-    pending = fields.Nested(PendingOut, allow_none=True, required=True)
+    at = fields.Instant(load_default=None)

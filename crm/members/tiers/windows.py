@@ -63,9 +63,21 @@ def review_spans(
     return spans
 
 
-def period_end(last_day: date, months: int, zone: tzinfo) -> datetime:
-    """When a period ends that was attained, or continues, on `last_day`.
+def period_end(day: date, months: int, zone: tzinfo) -> datetime:
+    """When a period ends whose tier was attained on `day`: the exclusive instant.
 
-    The exclusive instant: local midnight after the day that lies `months` months on.
+    That is local midnight after the last valid day, which lies `months` months on.
     """
-    return midnight(add_months(last_day, months) + ONE_DAY, zone)
+    return midnight(add_months(day, months) + ONE_DAY, zone)
+
+
+def next_period_end(ends_at: datetime, months: int, zone: tzinfo, beyond: datetime) -> datetime:
+    """When a period ends that follows one that ended at `ends_at`: `months` months later.
+
+    The first such end after `beyond`, where that lies whole periods on.
+    """
+    begins = local_day(ends_at - INSTANT, zone) + ONE_DAY
+    periods = 1
+    while (until := midnight(add_months(begins, months * periods), zone)) <= beyond:
+        periods += 1
+    return until
