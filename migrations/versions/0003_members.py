@@ -75,8 +75,16 @@ CREATE TABLE member_identity (
     CONSTRAINT fk_member_identity_member_id FOREIGN KEY (member_id) REFERENCES member (id)
 );
 CREATE INDEX ix_member_identity_member_id ON member_identity (member_id);
-CREATE INDEX ix_member_identity_last_four ON member_identity ("right"(value, 4), member_id DESC)
-    WHERE kind = 'phone';
+
+CREATE TABLE member_find (
+    key text COLLATE "C" NOT NULL,
+    store text COLLATE "C" NOT NULL,
+    seen_on date NOT NULL,
+    member_id uuid NOT NULL,
+    CONSTRAINT pk_member_find PRIMARY KEY (key, store, seen_on, member_id),
+    CONSTRAINT fk_member_find_member_id FOREIGN KEY (member_id) REFERENCES member (id)
+);
+CREATE INDEX ix_member_find_member_id ON member_find (member_id);
 
 CREATE TABLE member_tag (
     member_id uuid NOT NULL,

@@ -1,13 +1,14 @@
 """The tables of the members' room."""
 
 from crm.members.models.facts import MemberConsent, MemberEvent, MemberNote, MemberTag
-from crm.members.models.people import Member, MemberIdentity, Store
+from crm.members.models.people import Member, MemberFind, MemberIdentity, Store
 from crm.members.models.standings import TierChange, TierLadder, TierStanding
 
 __all__ = [
     "Member",
     "MemberConsent",
     "MemberEvent",
+    "MemberFind",
     "MemberIdentity",
     "MemberNote",
     "MemberTag",

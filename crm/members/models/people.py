@@ -1,6 +1,6 @@
 """Stores, members and the identities by which they are found."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -79,15 +79,21 @@ class MemberIdentity(Base):
     """
 
     __tablename__ = "member_identity"
-    __table_args__ = (
-        Index(
-            "ix_member_identity_last_four",
-            text('"right"(value, 4)'),
-            text("member_id DESC"),
-            postgresql_where=text("kind = 'phone'"),
-        ),
-    )
-
     kind: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
     value: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), index=True)
+
+
+class MemberFind(Base):
+    """What is typed often and fits many, ranked: a store's members of one key, newest last.
+
+    Keys: `#` with the last four digits of the phone, two neighbouring ideographs of the name,
+    initials. `store` is the home store or empty; `seen_on` is as of the last `ranking.refresh`.
+    """
+
+    __tablename__ = "member_find"
+
+    key: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    store: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    seen_on: Mapped[date] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True, index=True)
