@@ -5,6 +5,7 @@ from flask.cli import with_appcontext
 
 from crm import clock
 from crm.auth import keys, staff
+from crm.auth.staff_checks import is_email
 from crm.db import transaction
 from crm.errors import Refused
 from crm.http.permissions import PERMISSIONS, ROLES
@@ -55,7 +56,7 @@ def staff_group() -> None:
 @with_appcontext
 def create_staff(email: str, name: str, role: str, store: str | None, locale: str) -> None:
     """Create an account for EMAIL, called NAME, and print its password, once."""
-    if not staff.is_email(email):
+    if not is_email(email):
         raise click.UsageError(f"{email} is not an e-mail address")
     body = {"email": email, "name": name, "role": role, "store": store, "locale": locale}
     try:

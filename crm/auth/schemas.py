@@ -1,6 +1,7 @@
 """What goes in and out of the API of keys, staff and the audit trail."""
 
-from crm.auth import passwords, staff
+from crm.auth import passwords
+from crm.auth.staff_checks import EMAIL
 from crm.http import Schema, fields
 from crm.http.pagination import PageQuery
 from crm.http.permissions import PERMISSIONS, ROLES
@@ -51,7 +52,7 @@ class NewKeyOut(KeyOut):
 class StaffIn(Schema):
     """An account to create. Without `password` one is generated and shown once."""
 
-    email = fields.Text(254, pattern=staff.EMAIL, required=True)
+    email = fields.Text(254, pattern=EMAIL, required=True)
     name = fields.Text(100, required=True)
     role = fields.Choice(*ROLES, required=True)
     store = fields.code(load_default=None, allow_none=True)
@@ -63,7 +64,7 @@ class StaffIn(Schema):
 class StaffPatch(Schema):
     """What to change of an account; everything else stays."""
 
-    email = fields.Text(254, pattern=staff.EMAIL)
+    email = fields.Text(254, pattern=EMAIL)
     name = fields.Text(100)
     role = fields.Choice(*ROLES)
     store = fields.code(allow_none=True)

@@ -1,67 +1,30 @@
 """Staff accounts: made, changed, disabled; and the check of a password."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from crm import audit
 from crm.auth import passwords, sessions, throttle
+from crm.auth.errors import EmailTaken, StaffNotFound, WrongCredentials
 from crm.auth.grants import require_held
 from crm.auth.models import Staff
+from crm.auth.staff_checks import (
+    is_email,
+    normal,
+    require_an_admin,
+    require_existing,
+    require_no_email,
+)
 from crm.db import db
-from crm.errors import N_, FieldError, Invalid, NotFound, Refused, Unauthorized, Unprocessable
 from crm.http.permissions import ROLES
 from crm.http.principal import Principal
 
-EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 KEPT_IN_AUDIT = ("email", "name", "role", "store", "locale", "member_id", "active")
-
-
-class StaffNotFound(NotFound):
-    """No staff account has this id or e-mail address (404)."""
-
-    code = "staff_not_found"
-    detail = N_("There is no such staff account.")
-
-
-class EmailTaken(Refused):
-    """Another account has this e-mail address (409)."""
-
-    code = "email_taken"
-    detail = N_("Another staff account has this e-mail address.")
-
-
-class LastAdmin(Refused):
-    """Somebody must be able to administer (409)."""
-
-    code = "last_admin"
-    detail = N_("This is the last active administrator. Appoint another one first.")
-
-
-class UnknownStore(Unprocessable):
-    """No store has this code (422)."""
-
-    code = "unknown_store"
-    detail = N_("There is no store {store}.")
-
-
-class UnknownMember(Unprocessable):
-    """No member has this id (422)."""
-
-    code = "unknown_member"
-    detail = N_("There is no member {member_id}.")
-
-
-class WrongCredentials(Unauthorized):
-    """E-mail address and password don't belong together, or the account is disabled (401)."""
-
-    code = "wrong_credentials"
-    detail = N_("The e-mail address or the password is not right.")
 
 
 def create(body: dict[str, Any], *, by: Principal, now: datetime) -> tuple[Staff, str | None]:
@@ -71,11 +34,11 @@ def create(body: dict[str, Any], *, by: Principal, now: datetime) -> tuple[Staff
     Raises `EmailTaken`, `UnknownStore`, `UnknownMember`, `ScopeNotHeld`, `Invalid`.
     """
     require_held(by, ROLES[body["role"]])
-    _check_references(body)
+    require_existing(body)
     email = normal(body["email"])
     generated = None if body.get("password") else passwords.generated()
     password = generated or body["password"]
-    _check_password(password, email)
+    require_no_email(password, email)
     staff = Staff(
         email=email,
         name=body["name"],
@@ -102,9 +65,10 @@ def update(staff_id: UUID, changes: dict[str, Any], *, by: Principal, now: datet
     staff = _locked(staff_id)
     role = changes.get("role", staff.role)
     require_held(by, ROLES[staff.role] | ROLES[role])
-    _check_references(changes)
-    if staff.active and staff.role == "admin":
-        _check_last_admin(staff, changes.get("active", True) and role == "admin")
+    require_existing(changes)
+    stays_admin = role == "admin" and changes.get("active", True)
+    if staff.active and staff.role == "admin" and not stays_admin:
+        require_an_admin(besides=staff.id)
     before = _facts(staff)
     _apply(staff, changes, now)
     _write(staff)
@@ -173,23 +137,13 @@ def listed(limit: int, before: UUID | None) -> Sequence[Staff]:
     return db.session.scalars(query).all()
 
 
-def normal(email: str) -> str:
-    """An e-mail address as it is kept and compared."""
-    return email.strip().lower()
-
-
-def is_email(text_: str) -> bool:
-    """Whether a staff account can have this address (ASCII; what browsers call valid)."""
-    return len(text_) <= 254 and bool(re.fullmatch(EMAIL, text_, re.ASCII))
-
-
 def _apply(staff: Staff, changes: dict[str, Any], now: datetime) -> None:
     for name in KEPT_IN_AUDIT:
         if name in changes:
             setattr(staff, name, changes[name])
     staff.email = normal(staff.email)
     if "password" in changes:
-        _check_password(changes["password"], staff.email)
+        require_no_email(changes["password"], staff.email)
         staff.password_hash = passwords.hashed(changes["password"])
         staff.password_changed_at = now
 
@@ -215,43 +169,6 @@ def _by_email(email: str) -> Staff | None:
     if not is_email(email):
         return None
     return db.session.scalar(select(Staff).where(Staff.email == email))
-
-
-def _check_password(password: str, email: str) -> None:
-    if normal(password) in (email, email.partition("@")[0]):
-        raise Invalid(
-            [
-                FieldError(
-                    "/password",
-                    "password_is_email",
-                    N_("The password must not be the e-mail address."),
-                )
-            ]
-        )
-
-
-def _check_references(body: dict[str, Any]) -> None:
-    # Stores and members belong to a room above this one, which can't be called from here; the
-    # database knows whether they exist.
-    store, member_id = body.get("store"), body.get("member_id")
-    if store and not _exists("SELECT FROM store WHERE code = :value", store):
-        raise UnknownStore(pointer="/store", store=store)
-    if member_id and not _exists("SELECT FROM member WHERE id = :value", member_id):
-        raise UnknownMember(pointer="/member_id", member_id=str(member_id))
-
-
-def _exists(query: str, value: object) -> bool:
-    return bool(db.session.scalar(text(f"SELECT EXISTS ({query})"), {"value": value}))
-
-
-def _check_last_admin(staff: Staff, stays: bool) -> None:
-    if stays:
-        return
-    # The lock makes two administrators who disable each other wait for one another.
-    db.session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('last admin', 0))"))
-    others = select(func.count()).where(Staff.role == "admin", Staff.active, Staff.id != staff.id)
-    if not db.session.scalar(others):
-        raise LastAdmin()
 
 
 def _facts(staff: Staff) -> dict[str, Any]:

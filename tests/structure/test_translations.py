@@ -71,7 +71,7 @@ def is_ours(kind: type) -> bool:
 
 
 @pytest.mark.parametrize("locale", CHINESE)
-def test_translations_keep_the_placeholders(locale: str):
+def test_translations_fill_in_no_fact_that_the_text_lacks(locale: str):
     broken = [
         message.id
         for _, message in messages(locale)
@@ -79,12 +79,6 @@ def test_translations_keep_the_placeholders(locale: str):
         if text and not placeholders(str(text)) <= placeholders(joined(message.id))
     ]
     assert broken == []
-    lost = [
-        message.id
-        for _, message in messages(locale)
-        if isinstance(message.id, str) and placeholders(message.id) - placeholders(message.string)
-    ]
-    assert lost == []
 
 
 def joined(texts: object) -> str:
