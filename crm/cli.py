@@ -4,21 +4,29 @@ import os
 import sys
 
 import click
+from flask.cli import ScriptInfo
 
 from crm import __version__, scheduler, worker
 from crm.app import create_app
+from crm.auth.cli import key, staff_group
 from crm.config import BadSetting, Config
 from crm.demo import credentials, loader
 from crm.migrations import upgrade
 from crm.points import check
 from crm.progress import Progress
 from crm.queue import QUEUES
+from crm.reference import reference
 
 
 @click.group()
 @click.version_option(version=__version__)
 def cli() -> None:
     """Regulars: members, points, tiers and segments."""
+
+
+cli.add_command(key)
+cli.add_command(staff_group)
+cli.add_command(reference)
 
 
 @cli.group("db")
@@ -97,6 +105,6 @@ def run_scheduler() -> None:
 def main() -> None:
     """Run the command line; a bad setting ends it with one sentence."""
     try:
-        cli()
+        cli(obj=ScriptInfo(create_app=create_app, set_debug_flag=False))
     except BadSetting as error:
         sys.exit(f"regulars: {error}")
