@@ -4,6 +4,7 @@ from typing import Any, ClassVar, NoReturn
 
 import flask_smorest
 import marshmallow as ma
+from apispec.ext.marshmallow.common import resolve_schema_instance
 from flask import Request, request
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
@@ -76,3 +77,7 @@ class Blueprint(flask_smorest.Blueprint):
     """The blueprint of a room's API; its paths are relative to /api/v1."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+    def arguments(self, schema: Any, **kwargs: Any) -> Any:
+        """As flask-smorest's. A schema is made here, once: webargs would make one per request."""
+        return super().arguments(resolve_schema_instance(schema), **kwargs)
