@@ -6,7 +6,7 @@ from typing import Any
 
 from crm.errors import N_, FieldError, Invalid, Malformed
 
-SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[0-9]{16}|[eE][+-]?[0-9]{2}|\x00")
+SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[0-9]{16}|\x00")
 LARGEST = 2**53 - 1  # the integers that every JSON reader keeps exactly (RFC 7493)
 DEEPEST = 60
 
