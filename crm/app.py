@@ -28,7 +28,7 @@ def create_app(settings: Config | None = None) -> Flask:
         SQLALCHEMY_BINDS={
             "autocommit": {
                 "url": settings.sqlalchemy_url,
-                **engine_options(settings),
+                **engine_options(settings, hot=True),
                 "isolation_level": "AUTOCOMMIT",
             }
         },

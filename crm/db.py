@@ -48,9 +48,15 @@ def config() -> Config:
     return current_app.extensions["crm.config"]
 
 
-def engine_options(settings: Config) -> dict[str, Any]:
-    """Pool and session settings: as many connections as threads, and never an endless wait."""
+def engine_options(settings: Config, *, hot: bool = False) -> dict[str, Any]:
+    """Pool and session settings: as many connections as threads, and never an endless wait.
+
+    `hot` connections serve `call`: point look-ups with plans that are made once. A plan made while
+    a table was still empty must not scan it when it has grown.
+    """
     session = "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=120s"
+    if hot:
+        session += " -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
     return {
         "pool_size": settings.pool_size,
         "max_overflow": 2,

@@ -5,18 +5,39 @@ from types import ModuleType
 
 from flask import Flask
 
+from crm import housekeeping
 from crm.auth import api as auth
 from crm.auth import door
 from crm.auth import jobs as auth_jobs
 from crm.db import Base
 from crm.http import Blueprint, operations
+from crm.members.tiers import api as tiers
+from crm.orders import api as orders
+from crm.orders import jobs as order_jobs
+from crm.points import api as points
+from crm.points import jobs as points_jobs
 from crm.points import programme_api as points_programme
+from crm.segments import api as segments
+from crm.segments import jobs as segments_jobs
 
 # Importing a room's `jobs` declares its jobs.
-JOB_MODULES: Sequence[ModuleType] = (auth_jobs,)
+JOB_MODULES: Sequence[ModuleType] = (
+    housekeeping,
+    auth_jobs,
+    points_jobs,
+    order_jobs,
+    segments_jobs,
+)
 
 METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 
-BLUEPRINTS: Sequence[Blueprint] = (auth.blp, points_programme.blp)
+BLUEPRINTS: Sequence[Blueprint] = (
+    auth.blp,
+    tiers.blp,
+    points_programme.blp,
+    points.blp,
+    orders.blp,
+    segments.blp,
+)
 
 INSTALLERS: Sequence[Callable[[Flask], None]] = (operations.install, door.install)

@@ -129,9 +129,9 @@ def member_orders(query: dict, member_id: UUID):
 
 @blp.post("/orders/batch")
 @needs("orders:write")
+@idempotent
 @blp.doc(requestBody=body_of({"type": "array", "items": BatchOrderIn, "maxItems": MOST_IN_BATCH}))
 @blp.response(200, BatchOut)
-@idempotent
 def put_batch():
     """Write up to a thousand orders: an array, or NDJSON (one order a line). Each by itself:
     those that are refused say why, the others are saved."""

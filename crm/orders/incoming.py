@@ -15,7 +15,9 @@ from msgspec import Meta
 
 from crm.http.fields import MINOR_LIMIT
 from crm.http.schema import invalid
-from crm.members.identity import parse_ref
+from crm.members import identity
+from crm.members.identity import MemberRef
+from crm.members.schemas import MemberRefIn
 from crm.orders.schemas import MOST_LINES, BatchOrderIn
 
 PLAIN = r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
@@ -38,6 +40,19 @@ class Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     category: Short | None = None
     labels: Annotated[list[Label], Meta(max_length=30)] = []
     discount: Minor = 0
+
+
+class ExternalId(msgspec.Struct, forbid_unknown_fields=True):
+    """The reference that shops use most."""
+
+    channel: Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+    id: Annotated[str, Meta(min_length=1, max_length=128, pattern=PLAIN)]
+
+
+class ByExternalId(msgspec.Struct, forbid_unknown_fields=True):
+    """`{"external_id": {"channel", "id"}}`."""
+
+    external_id: ExternalId
 
 
 class Incoming(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,7 +79,7 @@ class Incoming(msgspec.Struct, forbid_unknown_fields=True):
         return self.channel, self.order_no
 
 
-_schema = BatchOrderIn()
+_schema, _member_schema = BatchOrderIn(), MemberRefIn()
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
 
 
@@ -89,8 +104,8 @@ def read_many(bodies: Sequence[Any]) -> list[Incoming]:
 
 
 def _finished(order: Incoming) -> Incoming:
-    if order.member is not None:
-        order.member = parse_ref(order.member, at="/member")
+    if isinstance(order.member, dict):
+        order.member = _reference(order.member)
     order.placed_at = order.placed_at.astimezone(UTC)
     order.updated_at = order.updated_at.astimezone(UTC)
     order.paid_at = order.paid_at and order.paid_at.astimezone(UTC)
@@ -98,9 +113,23 @@ def _finished(order: Incoming) -> Incoming:
     return order
 
 
+def _reference(given: dict[str, Any]) -> MemberRef:
+    try:
+        found = msgspec.convert(given, ByExternalId).external_id
+        return identity.external(found.channel, found.id)
+    except msgspec.ValidationError:
+        pass  # another kind of reference, or a mistake: the schema knows
+    try:
+        return identity.parse_ref(_member_schema.load(given), at="/member")
+    except ma.ValidationError as error:
+        raise invalid(error, at="/member") from None
+
+
 def _from_schema(data: dict[str, Any]) -> Incoming:
     lines = [Line(**line) for line in data.pop("lines")]
-    return Incoming(**data, lines=lines)
+    member = data.pop("member")
+    who = None if member is None else identity.parse_ref(member, at="/member")
+    return Incoming(**data, member=who, lines=lines)
 
 
 def is_channel(value: str) -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm.members import profiles
 from crm.members.profiles import MemberFacts
-from crm.members.tiers import engine
+from crm.members.tiers import engine, writing
 from crm.members.tiers import storage as tiers
 from crm.members.tiers.reviews import advance
 from crm.members.tiers.standing import Change, Standing
@@ -56,4 +56,4 @@ def _judge(
         standing, changes = judge(standings[one], done[one], facts[one])
         if standing is not standings[one]:
             moved.append((one, standing, changes))
-    tiers.save_many(moved, now)
+    writing.save_many(moved, now)

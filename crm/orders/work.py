@@ -10,8 +10,9 @@ from uuid import UUID
 
 from crm.members import profiles
 from crm.members.profiles import MemberFacts
-from crm.members.tiers import engine
+from crm.members.tiers import engine, writing
 from crm.members.tiers import storage as tiers
+from crm.members.tiers.refunds import on_refund
 from crm.members.tiers.reviews import advance
 from crm.members.tiers.standing import Change, Standing
 from crm.orders import kept, summary
@@ -134,7 +135,7 @@ class Work:
             standing = self.standings[member_id]
         if at < standing.since:
             return held_at(member_id, at) or self.ladder.tiers[0].code
-        return engine.effective(standing, self.ladder, at)
+        return engine.held(standing, self.ladder, at)
 
     def _move_points(self, order: Kept, target: int) -> None:
         """Grant what is missing, take back what is too much.
@@ -197,7 +198,7 @@ class Work:
                 standing, self.ladder, activity, at, order.id, zone, facts.created_at, now=self.now
             )
         else:
-            outcome = engine.on_refund(
+            outcome = on_refund(
                 standing, self.ladder, activity, self.now, order.id, not order.counted, zone,
                 facts.created_at,
             )  # fmt: skip
@@ -224,7 +225,7 @@ class Work:
         """Write it all, in the caller's transaction. Raises `Collision` for a race on a new key."""
         self._save_points()
         kept.save(list(self.changed.values()))
-        tiers.save_many(
+        writing.save_many(
             [(one, self.standings[one], changes) for one, changes in sorted(self.steps.items())],
             self.now,
         )

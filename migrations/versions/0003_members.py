@@ -147,12 +147,15 @@ CREATE TABLE tier_ladder (
 
 CREATE TABLE tier_standing (
     member_id uuid NOT NULL,
+    held text NOT NULL,
     tier text NOT NULL,
     since timestamptz NOT NULL,
     valid_until timestamptz,
+    grace_until timestamptz,
     won_by uuid,
-    previous text,
+    beneath jsonb NOT NULL DEFAULT '[]',
     floor text,
+    floor_since timestamptz,
     floor_until timestamptz,
     floor_reason text,
     ladder_version integer NOT NULL,
@@ -162,11 +165,13 @@ CREATE TABLE tier_standing (
     CONSTRAINT fk_tier_standing_ladder_version
         FOREIGN KEY (ladder_version) REFERENCES tier_ladder (version)
 ) WITH (fillfactor = 85);
-CREATE INDEX ix_tier_standing_tier ON tier_standing (tier, member_id);
-CREATE INDEX ix_tier_standing_valid_until ON tier_standing (valid_until)
-    WHERE valid_until IS NOT NULL;
-CREATE INDEX ix_tier_standing_floor_until ON tier_standing (floor_until)
-    WHERE floor_until IS NOT NULL;
+CREATE INDEX ix_tier_standing_held ON tier_standing (held, member_id);
+CREATE INDEX ix_tier_standing_due ON tier_standing
+    (LEAST(COALESCE(grace_until, valid_until), floor_until))
+    WHERE LEAST(COALESCE(grace_until, valid_until), floor_until) IS NOT NULL;
+COMMENT ON COLUMN tier_standing.tier IS 'the tier earned';
+COMMENT ON COLUMN tier_standing.held IS 'the tier held: the higher of the earned one and the floor';
+COMMENT ON COLUMN tier_standing.beneath IS 'what a full refund of won_by falls back to';
 
 CREATE TABLE tier_change (
     member_id uuid NOT NULL,
@@ -174,6 +179,7 @@ CREATE TABLE tier_change (
     id uuid NOT NULL,
     from_tier text,
     to_tier text NOT NULL,
+    earned text NOT NULL,
     cause text NOT NULL,
     order_id uuid,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -192,8 +192,9 @@ PARTS = """
 CREATE FUNCTION points_hash(
     previous bytea, member uuid, seq integer, kind text, points bigint, balance bigint,
     at timestamptz, source_type text, source_id text
-) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
-    -- The link of the chain: SHA-256 of the link before and of what this entry says.
+) RETURNS bytea LANGUAGE sql STABLE AS $$
+    -- The link of the chain: SHA-256 of the link before and of what this entry says. (Declared
+    -- STABLE because extract() is; so the planner can inline it.)
     SELECT sha256(previous || convert_to(
         member::text || '|' || seq || '|' || kind || '|' || points || '|' || balance || '|'
         || (extract(epoch FROM at) * 1000000)::bigint || '|' || source_type || '|' || source_id,
@@ -268,9 +269,9 @@ VERBS = """
 CREATE FUNCTION points_give(
     p_member uuid, p_kind text, p_points bigint, p_now timestamptz,
     p_source_type text, p_source_id text, p_available_at timestamptz, p_expires_at timestamptz,
-    p_actor text, p_reason text, p_data jsonb, p_account points_account
+    p_actor text, p_reason text, p_data jsonb, p_account points_account, p_lot uuid
 ) RETURNS points_entry LANGUAGE plpgsql AS $$
--- Opens a lot with an entry of its own. The caller holds the lock of p_account.
+-- Opens lot p_lot with an entry of its own. The caller holds the lock of p_account.
 DECLARE
     v_entry points_entry;
 BEGIN
@@ -290,9 +291,9 @@ BEGIN
     v_entry.hash := points_hash(p_account.head, p_member, v_entry.seq, p_kind, p_points,
                                 v_entry.balance_after, p_now, p_source_type, p_source_id);
     INSERT INTO points_entry VALUES (v_entry.*);
-    INSERT INTO points_lot (member_id, opened_by, size, remaining, available_at, released_at,
+    INSERT INTO points_lot (member_id, id, opened_by, size, remaining, available_at, released_at,
                             expires_at)
-    VALUES (p_member, v_entry.seq, p_points, p_points, p_available_at,
+    VALUES (p_member, p_lot, v_entry.seq, p_points, p_points, p_available_at,
             CASE WHEN p_available_at <= p_now THEN p_available_at END, p_expires_at);
     UPDATE points_account
     SET seq = v_entry.seq, balance = v_entry.balance_after, head = v_entry.hash,
@@ -511,151 +512,169 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT (jsonb_build_object('refused', p_code, 'status', p_status) || p_facts)::text
 $$;
 
-CREATE FUNCTION points_who(
-    p_kind text, p_value text, OUT member uuid, OUT status text, OUT zone text
-) LANGUAGE sql STABLE AS $$
-    -- A member by id or by any identity, with the zone that his days are counted in.
-    SELECT m.id, m.status, coalesce(m.timezone, s.timezone)
-    FROM member m LEFT JOIN store s ON s.code = m.home_store
-    WHERE m.id = CASE WHEN p_kind = 'id' THEN p_value::uuid
-        ELSE (SELECT i.member_id FROM member_identity i WHERE i.kind = p_kind AND i.value = p_value)
-        END
-$$;
-
-CREATE FUNCTION points_award(
-    p_key_id uuid, p_claim uuid, p_fingerprint uuid, p_system timestamptz,
-    p_who_kind text, p_who_value text, p_points bigint, p_activity text, p_source_key text,
-    p_reason text, p_expires_at timestamptz, p_actor text,
-    OUT status integer, OUT body text, OUT replayed boolean
+CREATE FUNCTION points_door(
+    p_key_id uuid, p_claim uuid, p_fingerprint uuid, p_now timestamptz,
+    p_who_kind text, p_who_value text,
+    OUT status integer, OUT body text, OUT member uuid, OUT zone text
 ) LANGUAGE plpgsql AS $$
--- One award, whole: key check, idempotency, member, source, entry, lot, balance, stored answer.
--- status 201 new, 200 the first award of this source, 401 the key is not valid any more, 0 the
--- idempotency key belongs to another request; otherwise a refusal by code.
+-- What the hot doors begin with: is the key valid, was this request answered, who is the member.
+-- status NULL: go on. 401: the key is not valid any more. 0: the idempotency key belongs to
+-- another request. 404: no such member. Anything else is the stored answer in body.
+-- Two requests with one key in flight: both may pass here; the second to store its answer fails on
+-- the unique key, is rolled back whole, and finds the answer when it is sent again.
 DECLARE
-    v_now timestamptz := sandbox_now(p_system);
-    v_claim record;
-    v_who record;
-    v_account points_account;
-    v_entry points_entry;
-    v_source uuid := points_source_key('award:' || p_activity, p_source_key);
-    v_first record;
-    v_programme jsonb;
+    v_known record;
 BEGIN
-    replayed := false;
-    IF p_key_id IS NOT NULL AND NOT api_key_valid(p_key_id, v_now) THEN
+    IF p_key_id IS NOT NULL AND NOT api_key_valid(p_key_id, p_now) THEN
         status := 401;
         RETURN;
     END IF;
-    SELECT c.status, c.body INTO v_claim FROM idempotency_claim(p_claim, p_fingerprint, v_now) c;
-    IF v_claim.status IS NOT NULL THEN
-        status := v_claim.status;
-        body := v_claim.body;
-        replayed := true;
+    SELECT k.fingerprint, k.status, k.body INTO v_known
+    FROM idempotency_key k WHERE k.key = p_claim;
+    IF FOUND THEN
+        status := CASE WHEN v_known.fingerprint = p_fingerprint THEN v_known.status ELSE 0 END;
+        body := v_known.body;
         RETURN;
     END IF;
-    SELECT * INTO v_who FROM points_who(p_who_kind, p_who_value);
-    IF v_who.member IS NULL OR v_who.status <> 'active' THEN
-        DELETE FROM idempotency_key WHERE key = p_claim;
+    IF p_who_kind = 'id' THEN
+        SELECT m.id, coalesce(m.timezone, s.timezone) INTO member, zone
+        FROM member m LEFT JOIN store s ON s.code = m.home_store
+        WHERE m.id = p_who_value::uuid AND m.status = 'active';
+    ELSE
+        SELECT m.id, coalesce(m.timezone, s.timezone) INTO member, zone
+        FROM member_identity i JOIN member m ON m.id = i.member_id
+        LEFT JOIN store s ON s.code = m.home_store
+        WHERE i.kind = p_who_kind AND i.value = p_who_value AND m.status = 'active';
+    END IF;
+    IF member IS NULL THEN
         status := 404;
         body := points_problem(404, 'member_not_found', '{}');
+    END IF;
+END $$;
+
+CREATE FUNCTION points_award(
+    p_key_id uuid, p_claim uuid, p_fingerprint uuid, p_now timestamptz, p_sandbox boolean,
+    p_who_kind text, p_who_value text, p_points bigint, p_activity text, p_source_key text,
+    p_source uuid, p_reason text, p_expires_at timestamptz, p_actor text,
+    OUT status integer, OUT body text, OUT replayed boolean
+) LANGUAGE plpgsql AS $$
+-- One award, whole: key check, idempotency, member, source, entry, lot, balance, stored answer.
+-- status 201 new, 200 the first award of this source; the rest as points_door says.
+DECLARE
+    v_now timestamptz := p_now;
+    v_door record;
+    v_account points_account;
+    v_entry points_entry;
+    v_first record;
+    v_zone text;
+    v_policy jsonb;
+    v_lot uuid := uuidv7();
+BEGIN
+    replayed := false;
+    IF p_sandbox THEN
+        v_now := sandbox_now(p_now);
+    END IF;
+    SELECT * INTO v_door
+    FROM points_door(p_key_id, p_claim, p_fingerprint, v_now, p_who_kind, p_who_value);
+    IF v_door.status IS NOT NULL THEN
+        status := v_door.status;
+        body := v_door.body;
+        replayed := v_door.status NOT IN (0, 401, 404);
         RETURN;
     END IF;
-    v_account := points_open(v_who.member);
-    SELECT s.member_id, s.seq INTO v_first FROM points_source s WHERE s.key = v_source;
-    IF FOUND THEN
-        IF v_first.member_id <> v_who.member THEN
-            status := 409;
-            body := points_problem(409, 'source_key_used', '{}');
-        ELSE
-            SELECT * INTO v_entry FROM points_entry e
-            WHERE e.member_id = v_first.member_id AND e.seq = v_first.seq;
-            status := 200;
+    v_account := points_open(v_door.member);
+    SELECT s.member_id, s.seq INTO v_first FROM points_source s WHERE s.key = p_source;
+    IF NOT FOUND THEN
+        IF p_expires_at IS NULL THEN
+            SELECT p.document -> 'expiry', coalesce(v_door.zone, p.document ->> 'timezone')
+            INTO v_policy, v_zone FROM points_programme p
+            WHERE p.effective_at <= v_now ORDER BY p.effective_at DESC, p.version DESC LIMIT 1;
+            p_expires_at := points_expiry(v_policy, v_now, v_zone);
         END IF;
-    ELSE
-        SELECT p.document INTO v_programme FROM points_programme p
-        WHERE p.effective_at <= v_now ORDER BY p.effective_at DESC, p.version DESC LIMIT 1;
-        v_entry := points_give(
-            v_who.member, 'award', p_points, v_now, 'award:' || p_activity, p_source_key, v_now,
-            coalesce(p_expires_at, points_expiry(v_programme -> 'expiry', v_now,
-                coalesce(v_who.zone, v_programme ->> 'timezone'))),
-            p_actor, p_reason, NULL, v_account);
-        INSERT INTO points_source (key, member_id, seq) VALUES (v_source, v_who.member, v_entry.seq);
+        v_entry := points_give(v_door.member, 'award', p_points, v_now, 'award:' || p_activity,
+                               p_source_key, v_now, p_expires_at, p_actor, p_reason, NULL,
+                               v_account, v_lot);
+        INSERT INTO points_source (key, member_id, seq)
+        VALUES (p_source, v_door.member, v_entry.seq);
         status := 201;
+        body := json_build_object(
+            'id', v_entry.id, 'member_id', v_entry.member_id, 'seq', v_entry.seq,
+            'kind', 'award', 'points', p_points, 'balance_after', v_entry.balance_after,
+            'occurred_at', rfc3339(v_now), 'recorded_at', rfc3339(v_entry.recorded_at),
+            'source', json_build_object('type', v_entry.source_type, 'id', p_source_key),
+            'actor', p_actor, 'reason', p_reason,
+            'lots', json_build_array(json_build_object(
+                'lot_id', v_lot, 'points', p_points, 'expires_at', rfc3339(p_expires_at)))
+        )::text;
+    ELSIF v_first.member_id <> v_door.member THEN
+        status := 409;
+        body := points_problem(409, 'source_key_used', '{}');
+    ELSE
+        status := 200;
+        SELECT points_entry_document(e)::text INTO body FROM points_entry e
+        WHERE e.member_id = v_first.member_id AND e.seq = v_first.seq;
     END IF;
-    IF body IS NULL THEN
-        body := points_entry_document(v_entry)::text;
-    END IF;
-    UPDATE idempotency_key k SET status = points_award.status, body = points_award.body
-    WHERE k.key = p_claim;
+    INSERT INTO idempotency_key (key, fingerprint, status, body, created_at)
+    VALUES (p_claim, p_fingerprint, status, body, v_now);
 END $$;
 
 CREATE FUNCTION points_redeem(
-    p_key_id uuid, p_claim uuid, p_fingerprint uuid, p_system timestamptz,
+    p_key_id uuid, p_claim uuid, p_fingerprint uuid, p_now timestamptz, p_sandbox boolean,
     p_who_kind text, p_who_value text, p_points bigint, p_reference text, p_actor text,
     OUT status integer, OUT body text, OUT replayed boolean
 ) LANGUAGE plpgsql AS $$
 -- One redemption, whole. Lots are read after the account's lock was got, in a statement of its own.
 DECLARE
-    v_now timestamptz := sandbox_now(p_system);
-    v_claim record;
-    v_who record;
+    v_now timestamptz := p_now;
+    v_door record;
     v_account points_account;
     v_entry points_entry;
     v_rules jsonb;
     v_available bigint;
 BEGIN
     replayed := false;
-    IF p_key_id IS NOT NULL AND NOT api_key_valid(p_key_id, v_now) THEN
-        status := 401;
-        RETURN;
+    IF p_sandbox THEN
+        v_now := sandbox_now(p_now);
     END IF;
-    SELECT c.status, c.body INTO v_claim FROM idempotency_claim(p_claim, p_fingerprint, v_now) c;
-    IF v_claim.status IS NOT NULL THEN
-        status := v_claim.status;
-        body := v_claim.body;
-        replayed := true;
-        RETURN;
-    END IF;
-    SELECT * INTO v_who FROM points_who(p_who_kind, p_who_value);
-    IF v_who.member IS NULL OR v_who.status <> 'active' THEN
-        DELETE FROM idempotency_key WHERE key = p_claim;
-        status := 404;
-        body := points_problem(404, 'member_not_found', '{}');
+    SELECT * INTO v_door
+    FROM points_door(p_key_id, p_claim, p_fingerprint, v_now, p_who_kind, p_who_value);
+    IF v_door.status IS NOT NULL THEN
+        status := v_door.status;
+        body := v_door.body;
+        replayed := v_door.status NOT IN (0, 401, 404);
         RETURN;
     END IF;
     SELECT p.document -> 'redemption' INTO v_rules FROM points_programme p
     WHERE p.effective_at <= v_now ORDER BY p.effective_at DESC, p.version DESC LIMIT 1;
+    v_account := points_open(v_door.member);
+    SELECT greatest(coalesce(sum(l.remaining), 0) - v_account.debt, 0) INTO v_available
+    FROM points_lot l
+    WHERE l.member_id = v_door.member AND l.remaining > 0 AND l.available_at <= v_now
+      AND (l.expires_at IS NULL OR l.expires_at > v_now);
     IF p_points < (v_rules ->> 'min_points')::bigint
        OR p_points % (v_rules ->> 'points_per_step')::bigint <> 0 THEN
         status := 422;
         body := points_problem(422, 'not_redeemable_amount', jsonb_build_object(
             'minimum', (v_rules ->> 'min_points')::bigint,
             'step', (v_rules ->> 'points_per_step')::bigint));
+    ELSIF v_available < p_points THEN
+        status := 422;
+        body := points_problem(422, 'insufficient_points', jsonb_build_object(
+            'required', p_points, 'available', v_available, 'missing', p_points - v_available));
     ELSE
-        v_account := points_open(v_who.member);
-        SELECT coalesce(sum(l.remaining), 0) - v_account.debt INTO v_available FROM points_lot l
-        WHERE l.member_id = v_who.member AND l.remaining > 0 AND l.available_at <= v_now
-          AND (l.expires_at IS NULL OR l.expires_at > v_now);
-        IF v_available < p_points THEN
-            status := 422;
-            body := points_problem(422, 'insufficient_points', jsonb_build_object(
-                'required', p_points, 'available', greatest(v_available, 0),
-                'missing', p_points - greatest(v_available, 0)));
-        ELSE
-            v_entry := points_take(v_who.member, 'redeem', p_points, v_now, 'redemption',
-                                   p_reference, p_actor, NULL, NULL, NULL, false, true, 'floor');
-            status := 201;
-            body := points_entry_document(v_entry)::text;
-        END IF;
+        v_entry := points_take(v_door.member, 'redeem', p_points, v_now, 'redemption', p_reference,
+                               p_actor, NULL, NULL, NULL, false, true, 'floor');
+        status := 201;
+        body := points_entry_document(v_entry)::text;
     END IF;
-    UPDATE idempotency_key k SET status = points_redeem.status, body = points_redeem.body
-    WHERE k.key = p_claim;
+    INSERT INTO idempotency_key (key, fingerprint, status, body, created_at)
+    VALUES (p_claim, p_fingerprint, status, body, v_now);
 END $$;
 """
 
 TIMES = """
-CREATE FUNCTION rfc3339(at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    -- An instant as the contract prints it. IMMUTABLE in truth: the zone is named.
+CREATE FUNCTION rfc3339(at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+    -- An instant as the contract prints it. (Declared STABLE because to_char() is.)
     SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS')
         || CASE WHEN date_part('microseconds', at)::bigint % 1000000 = 0 THEN 'Z'
            ELSE to_char(at AT TIME ZONE 'UTC', '.US"Z"') END

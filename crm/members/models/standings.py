@@ -13,6 +13,8 @@ from crm.ids import uuid7
 
 CAUSES = ("first", "upgrade", "kept", "downgrade", "refund", "manual", "floor_ended", "ladder")
 
+DUE = "LEAST(COALESCE(grace_until, valid_until), floor_until)"  # when time alone moves a member
+
 
 class TierLadder(Base):
     """One version of the ladder; `document` has the shape of `GET /tiers`."""
@@ -27,30 +29,27 @@ class TierLadder(Base):
 
 
 class TierStanding(Base):
-    """The tier a member holds: since when, until when (None: for ever), won by which order."""
+    """The tier a member earned: since when, until when (None: for ever), won by which order.
+
+    `held` is the tier he holds, the floor included. `crm.members.tiers` reads and writes it.
+    """
 
     __tablename__ = "tier_standing"
     __table_args__ = (
-        Index("ix_tier_standing_tier", "tier", "member_id"),
-        Index(
-            "ix_tier_standing_valid_until",
-            "valid_until",
-            postgresql_where=text("valid_until IS NOT NULL"),
-        ),
-        Index(
-            "ix_tier_standing_floor_until",
-            "floor_until",
-            postgresql_where=text("floor_until IS NOT NULL"),
-        ),
+        Index("ix_tier_standing_held", "held", "member_id"),
+        Index("ix_tier_standing_due", text(DUE), postgresql_where=text(f"{DUE} IS NOT NULL")),
     )
 
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)
+    held: Mapped[str]
     tier: Mapped[str]
     since: Mapped[datetime]
     valid_until: Mapped[datetime | None]
+    grace_until: Mapped[datetime | None]
     won_by: Mapped[UUID | None]
-    previous: Mapped[str | None]
+    beneath: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     floor: Mapped[str | None]
+    floor_since: Mapped[datetime | None]
     floor_until: Mapped[datetime | None]
     floor_reason: Mapped[str | None]
     ladder_version: Mapped[int] = mapped_column(ForeignKey("tier_ladder.version"))
@@ -68,6 +67,7 @@ class TierChange(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     from_tier: Mapped[str | None]
     to_tier: Mapped[str]
+    earned: Mapped[str]
     cause: Mapped[str]
     order_id: Mapped[UUID | None]
     recorded_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
