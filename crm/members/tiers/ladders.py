@@ -31,7 +31,7 @@ MOVED = text("SELECT EXISTS (SELECT FROM tier_change WHERE cause <> 'first')")
 class EffectiveInThePast(Unprocessable):
     """Members have moved on the ladder already, so the past stands (422)."""
 
-    code = "effective_in_the_past"
+    code = "ladder_in_the_past"
     detail = N_("Members have tiers already, so a new ladder can't take effect in the past.")
 
 

@@ -78,6 +78,13 @@ class BenefitsDocument(Schema):
     dedicated_service = fields.Flag()
     custom = fields.Nested(Names)
 
+    @ma.post_dump(pass_original=True)
+    def with_further_keys(
+        self, data: dict[str, Any], original: dict[str, Any], **_: Any
+    ) -> dict[str, Any]:
+        """What was kept as it is comes back as it was."""
+        return original | data
+
     @ma.validates_schema
     def small(self, data: dict[str, Any], **_: Any) -> None:
         """Benefits are a list of promises, not a store of documents."""
