@@ -23,6 +23,7 @@ VERSIONS = {
     "scipy": scipy.__version__,
     "scikit-learn": sklearn.__version__,
 }
+FOUND = ("method", "reason", "quality", "sizes", "centroids", "percentiles", "heat")
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,12 @@ class Segmentation:
 
     @property
     def result_hash(self) -> str:
-        """SHA-256 of all that was found, hexadecimal."""
-        text = json.dumps(self.document, sort_keys=True, allow_nan=False)
+        """SHA-256 of all that was found out about these members, hexadecimal.
+
+        Who moved is left out: that depends on where members were before.
+        """
+        found = {name: self.document[name] for name in FOUND}
+        text = json.dumps(found, sort_keys=True, allow_nan=False)
         parts = (text.encode(), self.codes.tobytes(), self.margins.round(9).tobytes())
         return sha256(b"".join(parts)).hexdigest()
 
@@ -104,7 +109,7 @@ def group(people: Population, buyers: Population, asked: Parameters) -> Groups:
     chosen = clusters.best(fits, asked)
     table = [fit.row() for fit in fits]
     if chosen is None:
-        return _by_rules(people, buyers, "no_k_accepted", table)
+        return _by_rules(people, buyers, "no_stable_clusters", table)
     names = naming.name_apart(
         _medians(summaries.positions(people, people), chosen),
         _medians(summaries.positions(people, buyers), chosen),

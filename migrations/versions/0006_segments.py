@@ -56,6 +56,27 @@ CREATE TABLE segment_assignment (
 COMMENT ON TABLE segment_assignment IS 'only changes; in force until the next row of the member';
 """
 
+FUNCTIONS = """
+CREATE FUNCTION purchases_as_of(p_at timestamptz)
+RETURNS TABLE (
+    member_id uuid, first_day date, last_day date, frequency integer, monetary bigint
+) LANGUAGE sql STABLE AS $$
+    -- What members had bought at an instant; no row for those who had not. The running aggregates
+    -- hold for every instant from a member's last purchase on. Members who bought later (the
+    -- instant is past, or an order is dated in the future) are counted again from their orders.
+    SELECT s.member_id, s.first_day, s.last_day, s.frequency, s.monetary
+    FROM purchase_summary s
+    WHERE s.last_paid_at <= p_at AND s.orders > 0
+    UNION ALL
+    SELECT o.member_id, min(o.local_day), max(o.local_day),
+           count(DISTINCT o.local_day)::integer, sum(o.net)::bigint
+    FROM purchase_summary s JOIN orders o ON o.member_id = s.member_id
+    WHERE s.last_paid_at > p_at AND o.counted AND o.paid_at <= p_at
+    GROUP BY o.member_id
+$$;
+"""
+
 
 def upgrade() -> None:
     script(TABLES)
+    script(FUNCTIONS)

@@ -45,7 +45,7 @@ def shops(draw: st.DrawFn) -> list[Row]:
     copies = draw(st.sampled_from([1, 1, 10]))
     kinds = [draw(_features()) for _ in range(size)]
     return [
-        row(index, *features)[:5] + (draw(st.sampled_from([-1, 0, 5, 12])),)
+        (*row(index, *features)[:5], draw(st.sampled_from([-1, 0, 5, 12])))
         for index, features in enumerate(kinds * copies)
     ]
 

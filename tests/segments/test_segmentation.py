@@ -93,7 +93,7 @@ def test_a_shop_of_equals_is_not_cut_into_pieces():
 def test_one_huge_outlier_does_not_get_a_cluster_of_his_own():
     rows = [row(index, 5 + index % 7, 2 + index % 3, 4_000, 90) for index in range(400)]
     document = run([*rows, row(999, 1, 9_000, 10**15, 9_000)]).document
-    assert (document["method"], document["reason"]) == ("rules", "no_k_accepted")
+    assert (document["method"], document["reason"]) == ("rules", "no_stable_clusters")
     assert {line["refused"] for line in document["quality"]["k_table"]} == {"cluster_too_small"}
 
 
@@ -104,7 +104,7 @@ def test_noise_is_not_sold_as_clusters():
         for index in range(1000)
     ]
     document = run(rows, least_stability=0.97, smallest_cluster=1, smallest_share=0).document
-    assert (document["method"], document["reason"]) == ("rules", "no_k_accepted")
+    assert (document["method"], document["reason"]) == ("rules", "no_stable_clusters")
     assert {line["refused"] for line in document["quality"]["k_table"]} == {"not_stable"}
 
 

@@ -1,0 +1,118 @@
+"""Segmentation runs from request to result: queued, running, then done or failed with the reason.
+
+Each step is a small transaction, so that others see the progress and a killed worker loses little;
+the next worker starts the run again and there is still one result.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import defer
+
+from crm.db import db
+from crm.http.pagination import decode, page
+from crm.segments.errors import AsOfInTheFuture, NoNumberOfClusters, RunNotFound
+from crm.segments.models import SegmentationRun
+from crm.segments.parameters import Parameters
+
+FINAL = ("done", "cancelled")
+HEAVY = ("sizes", "centroids", "movement", "percentiles", "heat")
+
+
+def request(
+    as_of: datetime | None, asked: dict[str, Any], *, by: str, now: datetime
+) -> SegmentationRun:
+    """A new run, queued; `as_of` is now unless an earlier instant is wanted.
+
+    Raises `AsOfInTheFuture`, `NoNumberOfClusters`.
+    """
+    if as_of is not None and as_of > now:
+        raise AsOfInTheFuture(now=now.isoformat(), pointer="/as_of")
+    parameters = Parameters.read(asked)
+    if parameters.min_k > parameters.max_k:
+        raise NoNumberOfClusters(pointer="/parameters/min_k")
+    run = SegmentationRun(
+        as_of=as_of or now, state="queued", parameters=asked, requested_by=by, requested_at=now
+    )
+    db.session.add(run)
+    db.session.flush()
+    return run
+
+
+def get(run_id: UUID) -> SegmentationRun:
+    """A run by its id. Raises `RunNotFound`."""
+    run = db.session.get(SegmentationRun, run_id, populate_existing=True)
+    if run is None:
+        raise RunNotFound()
+    return run
+
+
+def current() -> SegmentationRun | None:
+    """The run that members' segments come from: the one of the latest instant."""
+    run_id = current_id()
+    return get(run_id) if run_id else None
+
+
+def current_id() -> UUID | None:
+    """The id of that run, without its tables."""
+    return db.session.scalar(
+        select(SegmentationRun.id)
+        .where(SegmentationRun.applied, SegmentationRun.state == "done")
+        .order_by(SegmentationRun.as_of.desc(), SegmentationRun.id.desc())
+        .limit(1)
+    )
+
+
+def recent(limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of runs, newest request first, without what they found."""
+    (before,) = decode(cursor, UUID) or (None,)
+    query = select(SegmentationRun).options(*(defer(getattr(SegmentationRun, c)) for c in HEAVY))
+    if before is not None:
+        query = query.where(SegmentationRun.id < before)
+    rows = db.session.scalars(query.order_by(SegmentationRun.id.desc()).limit(limit + 1)).all()
+    return page(rows, limit, lambda run: (run.id,))
+
+
+def start(run_id: UUID, *, now: datetime) -> SegmentationRun | None:
+    """Mark a run as running and fix what it goes by; None when there is nothing left to do."""
+    run = get(run_id)
+    if run.state in FINAL:
+        return None
+    before = current()
+    known = (before.quality or {}).get("k") if before else None
+    run.state, run.started_at, run.error = "running", now, None
+    run.parameters = Parameters.read(run.parameters | {"previous_k": known}).as_json()
+    run.applied = before is None or before.as_of <= run.as_of
+    advance(run, "reading", 0.05)
+    return run
+
+
+def advance(run: SegmentationRun, stage: str, progress: float) -> None:
+    """Tell how far a run is: 0 to 1."""
+    run.stage, run.progress = stage, progress
+
+
+def keep(run: SegmentationRun, document: dict[str, Any], result_hash: str) -> None:
+    """Store what a run found (`crm.segments.segmentation.Segmentation.document`).
+
+    Who moved is told by the first attempt: when a killed run is started again, some have moved.
+    """
+    first_told = run.movement
+    for name, value in document.items():
+        setattr(run, name, value)
+    run.result_hash = result_hash
+    run.movement = first_told or run.movement
+
+
+def finish(run: SegmentationRun, *, now: datetime) -> None:
+    """Mark a run as done."""
+    run.state, run.finished_at = "done", now
+    advance(run, "done", 1.0)
+
+
+def fail(run_id: UUID, reason: str, *, now: datetime) -> None:
+    """Mark a run as failed; its task is tried again a few times and then left to people."""
+    run = get(run_id)
+    run.state, run.error, run.finished_at = "failed", reason[:2000], now
