@@ -24,17 +24,17 @@ class LastAdmin(Refused):
     detail = N_("This is the last active administrator. Appoint another one first.")
 
 
-class UnknownStore(Unprocessable):
+class StaffStoreUnknown(Unprocessable):
     """No store has this code (422)."""
 
-    code = "unknown_store"
+    code = "staff_store_unknown"
     detail = N_("There is no store {store}.")
 
 
-class UnknownMember(Unprocessable):
+class StaffMemberUnknown(Unprocessable):
     """No member has this id (422)."""
 
-    code = "unknown_member"
+    code = "staff_member_unknown"
     detail = N_("There is no member {member_id}.")
 
 

@@ -31,7 +31,7 @@ def create(body: dict[str, Any], *, by: Principal, now: datetime) -> tuple[Staff
     """A new account from `email`, `name`, `role` and optional `store`, `locale`, `member_id`,
     `password`; with the password that was generated where none was given.
 
-    Raises `EmailTaken`, `UnknownStore`, `UnknownMember`, `ScopeNotHeld`, `Invalid`.
+    Raises `EmailTaken`, `StaffStoreUnknown`, `StaffMemberUnknown`, `ScopeNotHeld`, `Invalid`.
     """
     require_held(by, ROLES[body["role"]])
     require_existing(body)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-from crm.auth.errors import LastAdmin, UnknownMember, UnknownStore
+from crm.auth.errors import LastAdmin, StaffMemberUnknown, StaffStoreUnknown
 from crm.auth.models import Staff
 from crm.db import db
 from crm.errors import N_, FieldError, Invalid
@@ -40,14 +40,14 @@ def require_no_email(password: str, email: str) -> None:
 
 
 def require_existing(body: dict[str, Any]) -> None:
-    """Raise `UnknownStore` or `UnknownMember` for what an account would point to in vain."""
+    """Raise `StaffStoreUnknown`, `StaffMemberUnknown` for what an account points to in vain."""
     # Stores and members belong to a room above this one, which can't be called from here; the
     # database knows whether they exist.
     store, member_id = body.get("store"), body.get("member_id")
     if store and not _exists("SELECT FROM store WHERE code = :value", store):
-        raise UnknownStore(pointer="/store", store=store)
+        raise StaffStoreUnknown(pointer="/store", store=store)
     if member_id and not _exists("SELECT FROM member WHERE id = :value", member_id):
-        raise UnknownMember(pointer="/member_id", member_id=str(member_id))
+        raise StaffMemberUnknown(pointer="/member_id", member_id=str(member_id))
 
 
 def require_an_admin(*, besides: UUID) -> None:

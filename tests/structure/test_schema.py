@@ -12,6 +12,7 @@ from crm.db import db
 from crm.migrations import alembic_config, newest
 from crm.rooms import METADATA
 
+SQL_ONLY = {"idempotency_key", "sandbox_clock"}  # touched by SQL functions and plain statements
 VERSIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"
 
 
@@ -27,9 +28,15 @@ def test_there_is_one_newest_migration_and_their_files_stand_in_order(no_databas
 
 def test_the_migrated_database_is_what_the_models_say(context: None):
     connection = db.session.connection()
-    migrated = MigrationContext.configure(connection, opts={"compare_type": True})
+    options = {"compare_type": True, "include_name": has_model}
+    migrated = MigrationContext.configure(connection, opts=options)
     found = compare_metadata(migrated, METADATA)
     assert [change for change in found if not is_comment(change)] == []
+
+
+def has_model(name: str | None, kind: str, parents: object) -> bool:
+    """Whether a name of the database should be found in the models."""
+    return kind != "table" or name not in SQL_ONLY
 
 
 def is_comment(change: tuple | list) -> bool:
