@@ -11,6 +11,7 @@ from crm import sandbox
 from crm.config import Config
 from crm.db import db, engine_options
 from crm.http import problems, requests
+from crm.http.application import Application
 from crm.http.openapi import OPENAPI
 from crm.queue import connect
 from crm.rooms import BLUEPRINTS, INSTALLERS
@@ -19,7 +20,7 @@ from crm.rooms import BLUEPRINTS, INSTALLERS
 def create_app(settings: Config | None = None) -> Flask:
     """A ready application. Raises `BadSetting` for settings that can't work."""
     settings = settings or Config.read(os.environ)
-    app = Flask("crm", static_folder=None)
+    app = Application("crm", static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
