@@ -15,20 +15,21 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STAND_INS = Path(__file__).parent / "stand_ins"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 class Installation:
-    """`folder/shop` is the checkout and `folder/home` the state, each start on the same port."""
+    """State in `folder/home`, every start on the same port; our own checkout, or of stand-ins."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, checkout: Path | None = None) -> None:
         self.folder = folder
-        self.checkout = folder / "shop"
+        self.checkout = checkout or folder / "shop"
         self.home = folder / "home"
         self.said = folder / "said"
         self.port = free_port()
-        shutil.copytree(STAND_INS, self.checkout)
-        shutil.copytree(REPOSITORY / "crm" / "launcher", self.checkout / "crm" / "launcher")
+        if not checkout:
+            shutil.copytree(STAND_INS, self.checkout)
+            shutil.copytree(REPOSITORY / "crm" / "launcher", self.checkout / "crm" / "launcher")
 
     def start(
         self, account: pwd.struct_passwd | None = None, **environment: str
@@ -67,7 +68,8 @@ class Installation:
         return self.said.read_text()
 
     def processes(self) -> dict[int, str]:
-        """Number and command line of every process that works in our folders."""
+        """Number and command line of every process that works in our folders or for our home."""
+        home = f"CRM_HOME={self.home}\0".encode()
         places = [str(self.folder)]
         pointer = self.home / "postgres.place"
         if pointer.exists():
@@ -75,7 +77,8 @@ class Installation:
         found = {}
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it ended while we looked
-                if os.readlink(entry / "cwd").startswith(tuple(places)):
+                inside = os.readlink(entry / "cwd").startswith(tuple(places))
+                if inside or home in (entry / "environ").read_bytes():
                     found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
         return found
 
@@ -102,7 +105,7 @@ def open_folder() -> Path:
 
 
 def wait_until(true: Callable[[], object]) -> None:
-    """Fails when it is still not so after half a minute."""
+    """Fails when it is still not so after a minute."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
