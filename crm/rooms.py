@@ -14,6 +14,7 @@ from crm.http import Blueprint, operations
 from crm.members.tiers import api as tiers
 from crm.orders import api as orders
 from crm.orders import jobs as order_jobs
+from crm.orders import quote_api as quotes
 from crm.points import api as points
 from crm.points import jobs as points_jobs
 from crm.points import programme_api as points_programme
@@ -37,6 +38,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     points_programme.blp,
     points.blp,
     orders.blp,
+    quotes.blp,
     segments.blp,
 )
 

@@ -22,8 +22,10 @@ from crm.ids import digest_id
 from crm.members.identity import MemberNotFound, MemberRef
 from crm.points.errors import InsufficientPoints, NotRedeemableAmount, SourceKeyUsed
 
-AWARD = "SELECT * FROM points_award(" + ", ".join(["%s"] * 14) + ")"
-REDEEM = "SELECT * FROM points_redeem(" + ", ".join(["%s"] * 10) + ")"
+AWARD = """
+    SELECT * FROM points_award(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+REDEEM = "SELECT * FROM points_redeem(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 TWINS = ("pk_idempotency_key", "pk_points_source")
 KEEP_ANSWER = "UPDATE idempotency_key SET body = %s WHERE key = %s RETURNING 1"
 REFUSALS: dict[str, type[Refused]] = {

@@ -1,0 +1,116 @@
+"""What a cart would earn, what could be paid with points, and the tier after it. Writes nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from crm.ids import uuid7
+from crm.members import profiles
+from crm.members.tiers import engine
+from crm.members.tiers import storage as tiers
+from crm.members.tiers.reviews import advance
+from crm.orders.earnings import zone_of
+from crm.orders.errors import CurrencyMismatch
+from crm.orders.incoming import Line
+from crm.orders.pricing import nets
+from crm.orders.standing import activities
+from crm.points import balances, rulebook
+from crm.points.basis import basis_of
+from crm.points.cart import Cart, CartLine, EarningFacts
+from crm.points.earning import evaluate
+from crm.points.programme_settings import Programme
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A cart as a till or a shop asks about it; amounts in minor units."""
+
+    lines: list[Line]
+    discount: int
+    shipping: int
+    channel: str | None
+    store: str | None
+
+
+def quote(member_id: UUID, asked: Asked, at: datetime, *, now: datetime) -> dict[str, Any]:
+    """The answer to `POST /points/quote` for the instant `at`.
+
+    Raises `MemberNotFound`, `LineTwice`, `DiscountTooLarge`.
+    """
+    book = rulebook.load()
+    programme = book.programme_at(at)
+    facts = profiles.require_facts(member_id, default_zone=programme.timezone)
+    zone, ladder = zone_of(facts.zone), tiers.ladder_at(at)
+    activity = activities([member_id])[member_id]
+    standing = tiers.standings([member_id])[member_id]
+    standing, _ = advance(standing, ladder, activity, at, zone, facts.created_at)
+    tier = ladder.tier(engine.held(standing, ladder, at))
+    cart = _cart(asked, at)
+    earned = evaluate(
+        programme,
+        book.rules_at(at),
+        cart,
+        EarningFacts(
+            zone=zone,
+            tier=tier.code,
+            multiplier=tier.multiplier,
+            segment=facts.segment,
+            first_order=not activity.orders,
+            birthday_month=facts.birthday_month,
+        ),
+    )
+    goods = sum(line.net for line in cart.lines)
+    if goods:
+        order_id = uuid7()
+        activity.orders[order_id] = (at, goods)
+        standing, _ = engine.on_order(
+            standing, ladder, activity, at, order_id, zone, facts.created_at, now=at
+        )
+    available = balances.balance(member_id, at, now=now)["available"]
+    return {
+        "earn": {
+            "points": earned.points,
+            "desired": earned.desired,
+            "breakdown": earned.document()["breakdown"],
+            "capped_by": earned.capped_by,
+        },
+        "redeem": redeemable(programme, cart, available),
+        "tier_after": engine.held(standing, ladder, at),
+    }
+
+
+def check_currency(currency: str | None, now: datetime) -> None:
+    """Raise `CurrencyMismatch` for another currency than the programme's."""
+    expected = rulebook.load().programme_at(now).currency
+    if currency not in (None, expected):
+        raise CurrencyMismatch(pointer="/order/currency", currency=currency, expected=expected)
+
+
+def _cart(asked: Asked, at: datetime) -> Cart:
+    amounts = nets(asked.lines, asked.discount)
+    lines = [
+        CartLine(line.line_no, line.sku, line.quantity, net, line.category, line.labels)
+        for line, net in zip(asked.lines, amounts, strict=True)
+    ]
+    return Cart(lines, at, asked.channel, asked.store, asked.shipping)
+
+
+def redeemable(programme: Programme, cart: Cart, available: int) -> dict[str, int]:
+    """The most points that may pay for a cart, in whole steps, and what they are worth.
+
+    At most `max_share_percent` of the basis (the goods that earn), never less than `min_points`.
+    """
+    settings = programme.redemption
+    basis = basis_of(programme.basis, cart)
+    most_value = basis.total * settings.max_share_percent // (100 * basis.over)
+    steps = min(available // settings.points_per_step, most_value // settings.value_per_step)
+    if steps * settings.points_per_step < settings.min_points:
+        steps = 0
+    return {
+        "max_points": steps * settings.points_per_step,
+        "max_value": steps * settings.value_per_step,
+        "step": settings.points_per_step,
+        "value_per_step": settings.value_per_step,
+        "available": available,
+    }
