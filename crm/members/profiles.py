@@ -12,11 +12,14 @@ from sqlalchemy import text
 
 from crm.db import db
 from crm.members.errors import MemberNotFound
+from crm.members.registration import register, register_many
 
 __all__ = [
     "MemberFacts",
     "assign_segments",
     "facts",
+    "register",
+    "register_many",
     "require",
     "require_facts",
     "seen_many",
