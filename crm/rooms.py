@@ -15,6 +15,7 @@ from crm.members.tiers import api as tiers
 from crm.orders import api as orders
 from crm.orders import jobs as order_jobs
 from crm.orders import quote_api as quotes
+from crm.overview import tier_api as member_tier
 from crm.points import api as points
 from crm.points import jobs as points_jobs
 from crm.points import programme_api as points_programme
@@ -35,6 +36,7 @@ METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 BLUEPRINTS: Sequence[Blueprint] = (
     auth.blp,
     tiers.blp,
+    member_tier.blp,
     points_programme.blp,
     points.blp,
     orders.blp,

@@ -22,7 +22,7 @@ Names = Schema.from_dict(
         "zh-Hans": fields.Text(60),
         "zh-Hant": fields.Text(60),
     },
-    name="Names",
+    name="TierNames",
 )
 
 

@@ -1,0 +1,1 @@
+"""What only the rooms together know of a member: profile, timeline, tier and progress."""
