@@ -15,12 +15,12 @@ from crm import clock, installation, worker
 from crm.db import config, db, transaction
 from crm.demo.places import STORES
 from crm.demo.shop import ZONE, Shop
-from crm.members import profiles, stores
+from crm.members import registration, stores
 from crm.orders import incoming, intake
 from crm.orders import jobs as order_jobs
 from crm.points import jobs as points_jobs
 from crm.queue import QUEUES
-from crm.segments import runs
+from crm.segments import jobs as segments_jobs
 
 STATE = "demo"
 MEMBERS, ORDERS = 2000, 1000  # per transaction
@@ -80,7 +80,7 @@ def _chunks(
 
 
 def _members(chunk: tuple[Any, ...], now: datetime) -> None:
-    profiles.register_many([(item.body, item.registered_at) for item in chunk], now=now)
+    registration.register_many([(item.body, item.registered_at) for item in chunk], now=now)
 
 
 def _orders(chunk: tuple[dict[str, Any], ...], now: datetime) -> None:
@@ -115,6 +115,6 @@ def _analyse() -> None:
 
 def _segment() -> None:
     with transaction():
-        runs.request(as_of=None, parameters={}, requested_by="demo", now=clock.now())
+        segments_jobs.queue_run(None, {}, key="demo", now=clock.now())
     for queue in QUEUES:
         worker.drain(queue)
