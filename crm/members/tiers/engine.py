@@ -53,14 +53,13 @@ def on_order(
     """An order (or points: `order_id` None) came to count at `at`; the activity has it already.
 
     Rises at once to the highest tier that qualifies. An order that comes late is judged at the
-    last decision; with `now` given, also as of now, since others may have come between.
+    last decision; with `now` given, also as of now, since others may have come between. That never
+    runs ahead to ends that lie between: more of the past may be on its way (an import).
     """
     standing, changes = advance(standing, ladder, activity, at, zone, joined_at)
     case = Case(ladder, activity, zone, joined_at)
     standing = _rise(standing, case, at, "upgrade", order_id, changes)
-    if now is not None and now > at:
-        standing, more = advance(standing, ladder, activity, now, zone, joined_at)
-        changes += more
+    if now is not None and now > at and (standing.due_at is None or standing.due_at > now):
         standing = _rise(standing, case, now, "upgrade", order_id, changes)
     return standing, changes
 

@@ -121,6 +121,17 @@ def test_a_late_order_that_completes_a_sum_lifts_as_of_now():
     assert member.standing.since == at("2026-05-21")
 
 
+def test_a_past_that_arrives_in_order_is_lived_as_if_it_were_present():
+    then, later = a_member(), a_member()
+    for month in range(1, 13):
+        then.buys(at(f"2026-{month:02}-15"), 400)
+        later.buys(at(f"2026-{month:02}-15"), 400, now=at("2029-01-01"))
+    then.lives_until(at("2029-01-01"))
+    later.lives_until(at("2029-01-01"))
+    assert later.history == then.history
+    assert later.standing == then.standing
+
+
 def test_one_tier_alone_is_a_ladder():
     member = a_member([tier("member")])
     member.buys(at("2026-02-01"), 10**9)

@@ -55,7 +55,7 @@ def noon(day, zone, hour=12):
     return datetime.combine(day, time(hour), zone)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     documents().map(canonical),
     st.sampled_from(ZONES),
@@ -90,7 +90,7 @@ def test_a_naive_oracle_lives_the_same_life(document, zone, bought, refunds):
     assert member.standing.valid_until == until
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(LADDERS, ORDERS, st.lists(st.integers(0, 3000), max_size=30), st.integers(0, 3000))
 def test_one_long_step_equals_many_short_ones(steps, bought, stops, end):
     member = Member(steps, noon(FROM, SHANGHAI))
@@ -128,7 +128,7 @@ def test_more_spend_never_leads_to_a_lower_tier(steps, spend, more, orders):
     assert steps.best(Metrics(spend + more, orders)) >= steps.best(Metrics(spend, orders))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(documents(), ORDERS.filter(bool), st.randoms(use_true_random=False))
 def test_when_everything_is_refunded_the_lowest_tier_is_left_whatever_the_order(
     document, bought, random
@@ -190,7 +190,7 @@ class Life:
         self.member._took(engine.clear_floor(self.member.standing, self.member.ladder, self.now))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(LADDERS, min_size=2, max_size=4), st.sampled_from(ZONES), st.lists(ACTS))
 def test_history_is_a_chain_and_a_standing_is_always_sound(ladders, zone, acts):
     life = Life(ladders[0], zone)
