@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, MetaData, Text
@@ -103,6 +104,15 @@ def in_transaction() -> bool:
 def after_commit(call_: Callable[[], object]) -> None:
     """Run `call_` once the current transaction is durable, or never."""
     db.session().info["waiting"].append(call_)
+
+
+def as_rows(rows: Sequence[Any]) -> str:
+    """Many rows as one parameter, for `json_to_recordset`: mappings of column to value.
+
+    Takes what PostgreSQL reads from JSON: text, numbers, UUIDs, aware datetimes, dates, lists for
+    arrays, any value for jsonb. Measured on orders, it costs an eighth of one array per column.
+    """
+    return msgspec.json.encode(rows).decode()
 
 
 def forget_waiting() -> None:

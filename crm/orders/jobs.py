@@ -29,12 +29,12 @@ def review(slot: str) -> int:
 
 @job("tiers.ladder_changed")
 def ladder_changed(version: int) -> int:
-    """Bring every member onto a new ladder: rises at once, falls at each period's end."""
-
-    def judge(ids: list[UUID], now: datetime) -> None:
-        reviews.change_ladder(ids, version, now)
-
-    return _walk(lambda now, after: tiers.on_older_ladder(version, CHUNK, after), judge)
+    """Bring every member onto the ladder in force: rises at once, falls at each period's end."""
+    with transaction():
+        in_force = tiers.ladder_at(clock.now()).version
+    return _walk(
+        lambda now, after: tiers.on_older_ladder(in_force, CHUNK, after), reviews.change_ladder
+    )
 
 
 def _walk(

@@ -6,10 +6,9 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import text
 
-from crm.db import db
+from crm.db import as_rows, db
 from crm.orders.incoming import Line
 from crm.orders.pricing import Refund
 
@@ -71,11 +70,11 @@ TYPES = {
     "available_at": "timestamptz", "breakdown": "jsonb",
 }  # fmt: skip
 
-_arrays = ", ".join(f"CAST(:{name} AS {TYPES.get(name, 'text')}[])" for name in COLUMNS)
+_typed = ", ".join(f"{name} {TYPES.get(name, 'text')}" for name in COLUMNS)
 _set = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "id")
 UPSERT = text(f"""
     INSERT INTO orders ({", ".join(COLUMNS)})
-    SELECT * FROM unnest({_arrays})
+    SELECT {", ".join(COLUMNS)} FROM json_to_recordset(CAST(:rows AS json)) AS o ({_typed})
     ON CONFLICT (channel, order_no) DO UPDATE SET {_set} WHERE orders.id = excluded.id
 """)  # noqa: S608  # built from constants of this module
 
@@ -146,14 +145,8 @@ def save(orders: Sequence[Kept]) -> None:
     """Write these orders and their lines back. Raises `Collision` for a race on a new key."""
     if not orders:
         return
-    columns: dict[str, list[Any]] = {
-        name: [getattr(order, name) for order in orders] for name in COLUMNS
-    }
-    columns["breakdown"] = [
-        None if order.breakdown is None else msgspec.json.encode(order.breakdown).decode()
-        for order in orders
-    ]
-    done = db.session.execute(UPSERT, columns)
+    rows = [{name: getattr(order, name) for name in COLUMNS} for order in orders]
+    done = db.session.execute(UPSERT, {"rows": as_rows(rows)})
     if done.rowcount != len(orders):  # type: ignore[attr-defined]
         raise Collision()
     _save_lines([order for order in orders if order.lines_changed])
@@ -163,15 +156,11 @@ def save(orders: Sequence[Kept]) -> None:
 INSERT_LINES = text("""
     INSERT INTO order_line (order_id, line_no, member_id, sku, name, category, labels, quantity,
                             unit_price, discount, net)
-    SELECT order_id, line_no, member_id, sku, name, category,
-           ARRAY(SELECT jsonb_array_elements_text(labels)), quantity, unit_price, discount, net
-    FROM unnest(
-        CAST(:order_ids AS uuid[]), CAST(:line_nos AS integer[]), CAST(:member_ids AS uuid[]),
-        CAST(:skus AS text[]), CAST(:names AS text[]), CAST(:categories AS text[]),
-        CAST(:labels AS jsonb[]), CAST(:quantities AS integer[]), CAST(:prices AS bigint[]),
-        CAST(:discounts AS bigint[]), CAST(:nets AS bigint[])
-    ) AS l (order_id, line_no, member_id, sku, name, category, labels, quantity, unit_price,
-            discount, net)
+    SELECT order_id, line_no, member_id, sku, name, category, labels, quantity, unit_price,
+           discount, net
+    FROM json_to_recordset(CAST(:rows AS json)) AS l (
+        order_id uuid, line_no integer, member_id uuid, sku text, name text, category text,
+        labels text[], quantity integer, unit_price bigint, discount bigint, net bigint)
 """)
 
 
@@ -182,46 +171,38 @@ def _save_lines(orders: Sequence[Kept]) -> None:
             text("DELETE FROM order_line WHERE order_id = ANY (:ids)"), {"ids": stale}
         )
     rows = [
-        (order, line, net)
+        {
+            "order_id": order.id, "line_no": line.line_no, "member_id": order.member_id,
+            "sku": line.sku, "name": line.name, "category": line.category, "labels": line.labels,
+            "quantity": line.quantity, "unit_price": line.unit_price, "discount": line.discount,
+            "net": net,
+        }
         for order in orders
         for line, net in zip(order.lines, order.nets, strict=True)
-    ]
-    if not rows:
-        return
-    columns = {
-        "order_ids": [order.id for order, _, _ in rows],
-        "line_nos": [line.line_no for _, line, _ in rows],
-        "member_ids": [order.member_id for order, _, _ in rows],
-        "skus": [line.sku for _, line, _ in rows],
-        "names": [line.name for _, line, _ in rows],
-        "categories": [line.category for _, line, _ in rows],
-        "labels": [msgspec.json.encode(line.labels).decode() for _, line, _ in rows],
-        "quantities": [line.quantity for _, line, _ in rows],
-        "prices": [line.unit_price for _, line, _ in rows],
-        "discounts": [line.discount for _, line, _ in rows],
-        "nets": [net for _, _, net in rows],
-    }
-    db.session.execute(INSERT_LINES, columns)
+    ]  # fmt: skip
+    if rows:
+        db.session.execute(INSERT_LINES, {"rows": as_rows(rows)})
 
 
 def _save_refund_values(orders: Sequence[Kept]) -> None:
-    rows = [(order, refund) for order in orders for refund in order.refunds]
+    rows = [
+        {
+            "channel": order.channel, "order_no": order.order_no, "refund_no": refund.refund_no,
+            "order_id": order.id, "member_id": order.member_id, "value": refund.value,
+        }
+        for order in orders
+        for refund in order.refunds
+    ]  # fmt: skip
+    if not rows:
+        return
     db.session.execute(
         text("""
             UPDATE order_refund r
             SET order_id = s.order_id, member_id = s.member_id, value = s.value
-            FROM unnest(CAST(:channels AS text[]), CAST(:numbers AS text[]),
-                        CAST(:refund_nos AS text[]), CAST(:order_ids AS uuid[]),
-                        CAST(:member_ids AS uuid[]), CAST(:refund_values AS bigint[]))
-                AS s (channel, order_no, refund_no, order_id, member_id, value)
+            FROM json_to_recordset(CAST(:rows AS json)) AS s (
+                channel text, order_no text, refund_no text, order_id uuid, member_id uuid,
+                value bigint)
             WHERE r.channel = s.channel AND r.order_no = s.order_no AND r.refund_no = s.refund_no
         """),
-        {
-            "channels": [order.channel for order, _ in rows],
-            "numbers": [order.order_no for order, _ in rows],
-            "refund_nos": [refund.refund_no for _, refund in rows],
-            "order_ids": [order.id for order, _ in rows],
-            "member_ids": [order.member_id for order, _ in rows],
-            "refund_values": [refund.value for _, refund in rows],
-        },
+        {"rows": as_rows(rows)},
     )

@@ -27,9 +27,9 @@ def review(ids: list[UUID], now: datetime) -> None:
     _judge(ids, judge, now)
 
 
-def change_ladder(ids: list[UUID], version: int, now: datetime) -> None:
-    """Bring these members onto version `version` of the ladder as of `now`."""
-    new = tiers.ladder_version(version)
+def change_ladder(ids: list[UUID], now: datetime) -> None:
+    """Bring these members onto the ladder in force."""
+    new = tiers.ladder_at(now)
 
     def judge(standing: Standing, activity: Purchases, facts: MemberFacts) -> Outcome:
         old = tiers.ladder_version(standing.ladder_version)
@@ -52,7 +52,7 @@ def _judge(
     done = activities(ids)
     standings = tiers.standings(ids, lock=True)
     moved = []
-    for one in ids:
+    for one in facts:  # those who are still members
         standing, changes = judge(standings[one], done[one], facts[one])
         if standing is not standings[one]:
             moved.append((one, standing, changes))

@@ -134,8 +134,15 @@ class Work:
             )  # fmt: skip
             standing = self.standings[member_id]
         if at < standing.since:
-            return held_at(member_id, at) or self.ladder.tiers[0].code
+            return self._held_before(member_id, standing, at)
         return engine.held(standing, self.ladder, at)
+
+    def _held_before(self, member_id: UUID, standing: Standing, at: datetime) -> str:
+        """The tier held at an instant before the present one was reached."""
+        for layer in reversed(standing.beneath):
+            if layer.since <= at:
+                return layer.tier
+        return held_at(member_id, at) or self.ladder.tiers[0].code
 
     def _move_points(self, order: Kept, target: int) -> None:
         """Grant what is missing, take back what is too much.
@@ -199,11 +206,16 @@ class Work:
             )
         else:
             outcome = on_refund(
-                standing, self.ladder, activity, self.now, order.id, not order.counted, zone,
-                facts.created_at,
+                standing, self.ladder, activity, self._instant_of_loss(order), order.id,
+                not order.counted, zone, facts.created_at,
             )  # fmt: skip
         self._keep(member_id, outcome)
         self.moved.add(member_id)
+
+    def _instant_of_loss(self, order: Kept) -> datetime:
+        """When an order came to count less: its newest refund, or the write that changed it."""
+        refunds = [refund.refunded_at for refund in order.refunds if refund.value]
+        return min(max([order.updated_at, *refunds]), self.now)
 
     def _keep(self, member_id: UUID, outcome: tuple[Standing, list[Change]]) -> None:
         standing, changes = outcome

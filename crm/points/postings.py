@@ -6,9 +6,10 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 
-from crm.db import db
+from crm.db import as_rows, db
 from crm.ids import digest_id, uuid7
 
 
@@ -74,19 +75,16 @@ def entry_hash(
 
 
 POST = text("""
-    WITH said AS (
-        SELECT * FROM unnest(
-            CAST(:member_ids AS uuid[]), CAST(:seqs AS integer[]), CAST(:points AS bigint[]),
-            CAST(:balances AS bigint[]), CAST(:occurred AS timestamptz[]),
-            CAST(:types AS text[]), CAST(:sources AS text[]), CAST(:keys AS uuid[]),
-            CAST(:hashes AS bytea[]), CAST(:available AS timestamptz[]), CAST(:zones AS text[]),
-            CAST(:expiries AS jsonb[]), CAST(:lots AS uuid[])
-        ) AS s (member_id, seq, points, balance, occurred_at, source_type, source_id, key, hash,
-                available_at, zone, expiry, lot)
+    WITH said AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS s (
+            member_id uuid, seq integer, points bigint, balance bigint, occurred_at timestamptz,
+            source_type text, source_id text, key uuid, hash text, available_at timestamptz,
+            zone text, expiry jsonb, lot uuid)
     ), entries AS (
         INSERT INTO points_entry (member_id, seq, kind, points, balance_after, occurred_at,
                                   source_type, source_id, hash)
-        SELECT member_id, seq, 'earn', points, balance, occurred_at, source_type, source_id, hash
+        SELECT member_id, seq, 'earn', points, balance, occurred_at, source_type, source_id,
+               decode(hash, 'hex')
         FROM said
     ), sources AS (
         INSERT INTO points_source (key, member_id, seq) SELECT key, member_id, seq FROM said
@@ -100,12 +98,12 @@ POST = text("""
 """)
 
 ADVANCE = text("""
-    UPDATE points_account a SET seq = s.seq, balance = s.balance, head = s.head,
-           lifetime_earned = a.lifetime_earned + s.earned
-    FROM unnest(CAST(:member_ids AS uuid[]), CAST(:seqs AS integer[]), CAST(:balances AS bigint[]),
-                CAST(:heads AS bytea[]), CAST(:earned AS bigint[]))
-        AS s (id, seq, balance, head, earned)
-    WHERE a.member_id = s.id
+    UPDATE points_account a
+    SET seq = s.seq, balance = s.balance, head = decode(s.head, 'hex'),
+        lifetime_earned = a.lifetime_earned + s.earned
+    FROM json_to_recordset(CAST(:rows AS json)) AS s (
+        member_id uuid, seq integer, balance bigint, head text, earned bigint)
+    WHERE a.member_id = s.member_id
 """)
 
 
@@ -148,34 +146,28 @@ def _write(
     hashes: list[bytes],
     now: datetime,
 ) -> None:
-    columns = {
-        "member_ids": [item.member_id for item in postings],
-        "seqs": seqs,
-        "points": [item.points for item in postings],
-        "balances": balances,
-        "occurred": [item.occurred_at for item in postings],
-        "types": [item.source_type for item in postings],
-        "sources": [item.source_id for item in postings],
-        "keys": [digest_id(item.source_type, item.source_id) for item in postings],
-        "hashes": hashes,
-        "available": [item.available_at for item in postings],
-        "zones": [item.zone for item in postings],
-        "expiries": [item.expiry for item in postings],
-        "lots": [uuid7() for _ in postings],
-    }
-    db.session.execute(POST, columns | {"now": now})
+    rows = [
+        {
+            "member_id": item.member_id, "seq": seq, "points": item.points, "balance": balance,
+            "occurred_at": item.occurred_at, "source_type": item.source_type,
+            "source_id": item.source_id, "key": digest_id(item.source_type, item.source_id),
+            "hash": link.hex(), "available_at": item.available_at, "zone": item.zone,
+            "expiry": msgspec.Raw(item.expiry.encode()), "lot": uuid7(),
+        }
+        for item, seq, balance, link in zip(postings, seqs, balances, hashes, strict=True)
+    ]  # fmt: skip
+    db.session.execute(POST, {"rows": as_rows(rows), "now": now})
 
 
 def _advance(accounts: dict[UUID, Account], earned: dict[UUID, int]) -> None:
-    ids = list(earned)
-    columns = {
-        "member_ids": ids,
-        "seqs": [accounts[one].seq for one in ids],
-        "balances": [accounts[one].balance for one in ids],
-        "heads": [accounts[one].head for one in ids],
-        "earned": [earned[one] for one in ids],
-    }
-    db.session.execute(ADVANCE, columns)
+    rows = [
+        {
+            "member_id": one, "seq": accounts[one].seq, "balance": accounts[one].balance,
+            "head": accounts[one].head.hex(), "earned": points,
+        }
+        for one, points in earned.items()
+    ]  # fmt: skip
+    db.session.execute(ADVANCE, {"rows": as_rows(rows)})
 
 
 def settle(member_id: UUID, now: datetime) -> int:

@@ -1,6 +1,5 @@
 """How standings and their history get into the database: set-based, a statement each."""
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,24 +7,19 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from crm.db import db
+from crm.db import as_rows, db
 from crm.members.tiers import engine, ladders
 from crm.members.tiers.standing import Change, Layer, Standing
 
 WRITE = text("""
     INSERT INTO tier_standing (member_id, held, tier, since, valid_until, won_by, beneath,
         grace_until, floor, floor_since, floor_until, floor_reason, reviewed_at, ladder_version)
-    SELECT member_id, held, tier, since, valid_until, won_by, CAST(beneath AS jsonb),
+    SELECT member_id, held, tier, since, valid_until, won_by, beneath,
         grace_until, floor, floor_since, floor_until, floor_reason, reviewed_at, ladder_version
-    FROM unnest(
-        CAST(:member_id AS uuid[]), CAST(:held AS text[]), CAST(:tier AS text[]),
-        CAST(:since AS timestamptz[]), CAST(:valid_until AS timestamptz[]),
-        CAST(:won_by AS uuid[]), CAST(:beneath AS text[]), CAST(:grace_until AS timestamptz[]),
-        CAST(:floor AS text[]), CAST(:floor_since AS timestamptz[]),
-        CAST(:floor_until AS timestamptz[]), CAST(:floor_reason AS text[]),
-        CAST(:reviewed_at AS timestamptz[]), CAST(:ladder_version AS integer[])
-    ) AS t (member_id, held, tier, since, valid_until, won_by, beneath, grace_until, floor,
-            floor_since, floor_until, floor_reason, reviewed_at, ladder_version)
+    FROM json_to_recordset(CAST(:rows AS json)) AS t (
+        member_id uuid, held text, tier text, since timestamptz, valid_until timestamptz,
+        won_by uuid, beneath jsonb, grace_until timestamptz, floor text, floor_since timestamptz,
+        floor_until timestamptz, floor_reason text, reviewed_at timestamptz, ladder_version integer)
     ON CONFLICT (member_id) DO UPDATE SET held = excluded.held, tier = excluded.tier,
         since = excluded.since, valid_until = excluded.valid_until, won_by = excluded.won_by,
         beneath = excluded.beneath, grace_until = excluded.grace_until, floor = excluded.floor,
@@ -37,10 +31,9 @@ WRITE = text("""
 # A step that moved nothing but the end (kept) is news to the member; one under a floor is not.
 REMEMBER = text("""
     WITH step AS (
-        SELECT * FROM unnest(
-            CAST(:member_id AS uuid[]), CAST(:at AS timestamptz[]), CAST(:from_tier AS text[]),
-            CAST(:to_tier AS text[]), CAST(:earned AS text[]), CAST(:cause AS text[]),
-            CAST(:order_id AS uuid[])
+        SELECT * FROM ROWS FROM (json_to_recordset(CAST(:rows AS json)) AS (
+            member_id uuid, at timestamptz, from_tier text, to_tier text, earned text, cause text,
+            order_id uuid)
         ) WITH ORDINALITY AS t (member_id, at, from_tier, to_tier, earned, cause, order_id, place)
     ), remembered AS (
         INSERT INTO tier_change
@@ -59,18 +52,16 @@ REMEMBER = text("""
 """)
 
 
-def _saved(layers: Sequence[Layer]) -> str:
-    return json.dumps(
-        [
-            {
-                "tier": layer.tier,
-                "since": layer.since.isoformat(),
-                "valid_until": layer.valid_until and layer.valid_until.isoformat(),
-                "won_by": layer.won_by and str(layer.won_by),
-            }
-            for layer in layers
-        ]
-    )
+def _saved(layers: Sequence[Layer]) -> list[dict[str, Any]]:
+    return [
+        {
+            "tier": layer.tier,
+            "since": layer.since,
+            "valid_until": layer.valid_until,
+            "won_by": layer.won_by,
+        }
+        for layer in layers
+    ]
 
 
 def save_many(moved: Sequence[tuple[UUID, Standing, Sequence[Change]]], now: datetime) -> None:
@@ -90,7 +81,7 @@ def save_many(moved: Sequence[tuple[UUID, Standing, Sequence[Change]]], now: dat
             "since": standing.since,
             "valid_until": standing.valid_until,
             "won_by": standing.won_by,
-            "beneath": _saved(standing.beneath) if standing.beneath else "[]",
+            "beneath": _saved(standing.beneath),
             "grace_until": standing.grace_until,
             "floor": standing.floor,
             "floor_since": standing.floor_since,
@@ -101,7 +92,7 @@ def save_many(moved: Sequence[tuple[UUID, Standing, Sequence[Change]]], now: dat
         }
         for member_id, standing, _ in ordered
     ]
-    db.session.execute(WRITE, _columns(rows))
+    db.session.execute(WRITE, {"rows": as_rows(rows)})
     steps = [
         {
             "member_id": member_id,
@@ -116,11 +107,7 @@ def save_many(moved: Sequence[tuple[UUID, Standing, Sequence[Change]]], now: dat
         for change in changes
     ]
     if steps:
-        db.session.execute(REMEMBER, _columns(steps))
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]}
+        db.session.execute(REMEMBER, {"rows": as_rows(steps)})
 
 
 def begin_many(joined: Iterable[tuple[UUID, datetime]], now: datetime) -> None:
