@@ -12,11 +12,12 @@ from crm.db import db
 from crm.http.pagination import decode, page
 from crm.members.errors import MemberNotFound
 from crm.points import programme
-from crm.segments import runs, why
+from crm.segments import why
 from crm.segments.errors import SegmentNotFound
 from crm.segments.models import SegmentAssignment, SegmentationRun
 from crm.segments.vocabulary import BY_CODE, named
 
+# OFFSET 0: look each member's purchases up by index; joined flat, all members' would be read.
 OF_SEGMENT = text("""
     SELECT m.id, m.member_no, b.last_day, coalesce(b.frequency, 0) AS frequency,
            coalesce(b.monetary, 0) AS monetary
@@ -24,14 +25,21 @@ OF_SEGMENT = text("""
         SELECT id, member_no FROM member
         WHERE segment = :code AND id > :after AND status = 'active' ORDER BY id LIMIT :most
     ) m
-    LEFT JOIN LATERAL (SELECT * FROM purchases_as_of(:now) p WHERE p.member_id = m.id) b ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM purchases_as_of(:now) p WHERE p.member_id = m.id OFFSET 0
+    ) b ON true
     ORDER BY m.id
 """)
 ONE = text("""
     SELECT m.segment, m.created_at, b.first_day, b.last_day, coalesce(b.frequency, 0) AS frequency,
-           coalesce(b.monetary, 0) AS monetary, a.previous, a.margin, r.as_of AS since
+           coalesce(b.monetary, 0) AS monetary, a.previous, a.margin, r.as_of AS since, (
+               SELECT id FROM segmentation_run WHERE applied AND state = 'done'
+               ORDER BY as_of DESC, id DESC LIMIT 1
+           ) AS current_run
     FROM member m
-    LEFT JOIN LATERAL (SELECT * FROM purchases_as_of(:now) p WHERE p.member_id = m.id) b ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM purchases_as_of(:now) p WHERE p.member_id = m.id OFFSET 0
+    ) b ON true
     LEFT JOIN LATERAL (
         SELECT run_id, previous, margin FROM segment_assignment s
         WHERE s.member_id = m.id ORDER BY run_id DESC LIMIT 1
@@ -108,8 +116,7 @@ def rfm(member_id: UUID, *, now: datetime) -> dict[str, Any]:
         raise MemberNotFound()
     settings = programme.current(now)
     features = _features(row, now, settings.zone)
-    run_id = runs.current_id()
-    spread = distributions(run_id) if run_id else None
+    spread = distributions(row.current_run) if row.current_run else None
     code = row.segment or (None if features.frequency else "prospects")
     return {
         "member_id": member_id,
@@ -127,7 +134,7 @@ def rfm(member_id: UUID, *, now: datetime) -> dict[str, Any]:
         "previous": named(row.previous) if row.segment else None,
         "margin": row.margin if row.segment else None,
         "why": why.facts(features, spread, settings.currency),
-        "run_id": run_id,
+        "run_id": row.current_run,
     }
 
 

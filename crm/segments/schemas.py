@@ -19,8 +19,8 @@ def ratio(**kwargs) -> ma.fields.Float:
 class ParametersIn(Schema):
     """What a run may be asked to go by; the rest is as documented."""
 
-    min_k = fields.Whole(2, 10)
-    max_k = fields.Whole(2, 10)
+    min_k = fields.Whole(2, 8)
+    max_k = fields.Whole(2, 8)
     bootstraps = fields.Whole(2, 100)
     seed = fields.Whole(0, 1_000_000)
 

@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm.segments import naming
+from crm.segments.schemas import ParametersIn
 from crm.segments.vocabulary import BY_CODE, CODES
 
 pytestmark = pytest.mark.usefixtures("no_database")
 share = st.floats(0.001, 0.999)
-places = st.lists(st.tuples(share, share, share), min_size=1, max_size=9)
+places = st.lists(st.tuples(share, share, share), min_size=1, max_size=naming.MOST)
 
 
 def names(positions, among_buyers=None) -> list[str]:
@@ -38,6 +39,10 @@ def test_a_group_gets_the_name_of_its_place(position, name):
     assert names([position]) == [name]
 
 
+def test_a_run_can_not_ask_for_more_clusters_than_there_are_names():
+    assert ParametersIn().fields["max_k"].high == naming.MOST  # type: ignore[attr-defined]
+
+
 def test_two_groups_of_one_kind_get_two_names_and_the_better_fit_keeps_its_own():
     assert names([(0.15, 0.2, 0.2), (0.3, 0.3, 0.3)]) == ["hibernating", "about_to_sleep"]
 
@@ -49,7 +54,7 @@ def test_no_name_is_used_twice(positions):
     assert all(BY_CODE[code].about == "repeat" for code in found)
 
 
-@given(places.filter(lambda found: len(found) <= 6))
+@given(places)
 def test_champions_are_among_the_best_fifth_in_all_three(positions):
     for position, code in zip(positions, names(positions), strict=True):
         assert code != "champions" or min(position) >= naming.BEST

@@ -1,6 +1,6 @@
 """A run is queued, done by a worker, and told; a killed one is completed and counts once."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 from crm import worker
 from crm.db import db, transaction
 from crm.outbox import Task
+from crm.sandbox.advance import next_slot
 from crm.segments import assignments, jobs, runs, work
 from crm.segments.errors import AsOfInTheFuture, NoNumberOfClusters, RunNotFound
 from crm.segments.models import SegmentAssignment, SegmentationRun
@@ -196,8 +197,11 @@ def test_nights_without_news_can_be_passed_over_for_four_weeks(now):
     done(now)
     stand_at(now + DAY)
     assert jobs.next_change(now + DAY) == now + 28 * DAY
+    night = next_slot(jobs.daily, now + DAY, now + 60 * DAY)
+    assert night == datetime(2026, 12, 20, 18, 30, tzinfo=UTC)
     buy([(member, now + DAY, 500)], now=now + DAY)
     assert jobs.next_change(now + DAY) == now + DAY
+    assert next_slot(jobs.daily, now + DAY, now + 60 * DAY) == night - 27 * DAY
 
 
 def test_a_run_can_not_look_ahead(now):
