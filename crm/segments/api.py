@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from crm import audit, clock
+from crm import clock
 from crm.http import Blueprint, idempotent, needs
 from crm.http.pagination import PageQuery
 from crm.members import profiles
@@ -36,11 +36,8 @@ def request_run(body: dict[str, Any]):
 
     Members are given its segments unless a run of a later instant has been there.
     """
-    now = clock.now()
-    run = jobs.queue_run(body["as_of"], body["parameters"], now=now)
+    run = jobs.queue_run(body["as_of"], body["parameters"], now=clock.now())
     assert run is not None, "a request of its own has a key of its own"
-    after = {"as_of": run.as_of.isoformat(), "parameters": run.parameters}
-    audit.record("segmentation_run.request", "segmentation_run", run.id, now=now, after=after)
     return documents.whole(run, _currency())
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from crm import clock
+from crm import audit, clock
 from crm.db import db, transaction
 from crm.http import principal
 from crm.queue import job
@@ -27,14 +27,18 @@ def run(run_id: str) -> None:
 def queue_run(
     as_of: datetime | None, parameters: dict[str, Any], *, key: str | None = None, now: datetime
 ) -> SegmentationRun | None:
-    """Request a run and put its task, in the current transaction.
+    """Request a run and put its task, in the current transaction; people's wishes are audited.
 
     None when `key` (an occasion, such as a night) had its run before.
     """
-    found = runs.request(as_of, parameters, by=principal().name, now=now)
+    who = principal()
+    found = runs.request(as_of, parameters, by=who.name, now=now)
     if not run.put(str(found.id), key=f"segments.run:{key or found.id}"):
         db.session.delete(found)
         return None
+    if who.kind != "system":
+        after = {"as_of": found.as_of.isoformat(), "parameters": found.parameters}
+        audit.record("segmentation_run.request", "segmentation_run", found.id, now=now, after=after)
     return found
 
 
