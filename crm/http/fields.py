@@ -166,18 +166,26 @@ class Instant(Field, ma.fields.DateTime):
     }
 
     def _deserialize(self, value: object, attr, data, **kwargs) -> datetime:
-        if not isinstance(value, str) or not INSTANT.fullmatch(value):
-            raise self.make_error("invalid_instant")
         try:
-            found = datetime.fromisoformat(value.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise self.make_error("invalid_instant") from None
-        if not 1970 <= found.year <= 2200:
-            raise self.make_error("out_of_range")
-        return found
+            return read_instant(value)
+        except ValueError as error:
+            raise self.make_error(str(error)) from None
 
     def _serialize(self, value, attr, obj, **kwargs) -> str | None:
         return None if value is None else instant_text(value)
+
+
+def read_instant(value: object) -> datetime:
+    """The instant of an RFC 3339 text, in UTC. Raises `ValueError` with the code of the mistake."""
+    if not isinstance(value, str) or not INSTANT.fullmatch(value):
+        raise ValueError("invalid_instant")
+    try:
+        found = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("invalid_instant") from None
+    if not 1970 <= found.year <= 2200:
+        raise ValueError("out_of_range")
+    return found
 
 
 def instant_text(value: datetime) -> str:
