@@ -11,6 +11,9 @@ from crm.auth import door
 from crm.auth import jobs as auth_jobs
 from crm.db import Base
 from crm.http import Blueprint, operations
+from crm.members import api as members
+from crm.members import jobs as members_jobs
+from crm.members import stores_api as stores
 from crm.members.tiers import api as tiers
 from crm.orders import api as orders
 from crm.orders import jobs as order_jobs
@@ -26,6 +29,7 @@ from crm.segments import jobs as segments_jobs
 JOB_MODULES: Sequence[ModuleType] = (
     housekeeping,
     auth_jobs,
+    members_jobs,
     points_jobs,
     order_jobs,
     segments_jobs,
@@ -35,6 +39,8 @@ METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 
 BLUEPRINTS: Sequence[Blueprint] = (
     auth.blp,
+    members.blp,
+    stores.blp,
     tiers.blp,
     member_tier.blp,
     points_programme.blp,

@@ -17,6 +17,9 @@ from crm.members.names import keys_of
 
 TWICE = N_("This stands twice in the list.")
 UNKNOWN_LOCALE = N_("This language is not spoken here. Use en, zh-Hans or zh-Hant.")
+WARNINGS = {
+    "unknown_timezone": N_("There is no time zone {given}; the shop's own is used."),
+}
 PLAIN = ("name", "gender", "home_store", "source")
 
 

@@ -93,9 +93,14 @@ def _member(entry: Entry) -> tuple[Any, ...]:
         entry.at,
         entry.referrer,
         Jsonb(given.get("attributes") or {}),
-        given.get("name_keys") or [],
+        _array(given.get("name_keys") or ()),
         *(given.get(name) for name in MEMBER),
     )
+
+
+def _array(keys: Sequence[str]) -> str:
+    """An array as PostgreSQL reads it. Keys are letters, digits and ideographs: no escapes."""
+    return "{" + ",".join(f'"{key}"' for key in keys) + "}"
 
 
 def _claim(entries: Sequence[Entry]) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 from sqlalchemy import text
 
+from crm import audit
 from crm.db import db
 from crm.errors import Busy
 from crm.members import drafts, enrolment
@@ -41,7 +42,11 @@ def enter(
 ) -> tuple[Member, bool]:
     """As `register`, for a body that was read before."""
     found = _enter_many([Entry(draft, registered_at or now)], now, at_item=False)[0]
-    return db.session.get_one(Member, found.id), found.created
+    member = db.session.get_one(Member, found.id)
+    if found.created:
+        known = {"member_no": member.member_no, "home_store": member.home_store}
+        audit.record("member.registered", "member", member.id, after=known, now=now)
+    return member, found.created
 
 
 def register_many(

@@ -18,9 +18,10 @@ from crm.members.models import Store
 UNKNOWN_ZONE = N_("There is no time zone of this name.")
 
 
-def listed() -> list[Store]:
-    """All stores, closed ones too, by code."""
-    return list(db.session.scalars(select(Store).order_by(Store.code)))
+def listed(after: str = "", limit: int | None = None) -> list[Store]:
+    """Stores by code, closed ones too; those after a code, at most `limit`."""
+    query = select(Store).where(Store.code > after).order_by(Store.code).limit(limit)
+    return list(db.session.scalars(query))
 
 
 def get(code: str) -> Store:

@@ -54,6 +54,11 @@ class MemberConsent(Base):
     actor: Mapped[str]
     superseded_at: Mapped[datetime | None]
 
+    @property
+    def current(self) -> bool:
+        """Whether this is the decision that counts."""
+        return self.superseded_at is None
+
 
 class MemberNote(Base):
     """What staff wrote down about a member."""

@@ -1,0 +1,18 @@
+"""Jobs of the members' room."""
+
+from datetime import datetime
+
+from crm.db import transaction
+from crm.members import ranking
+from crm.queue import job
+
+
+def _due_from(now: datetime) -> datetime | None:
+    return now if ranking.is_behind() else None
+
+
+@job("members.refresh_ranking", every="37 19 * * *", due_from=_due_from)
+def refresh_ranking(slot: datetime) -> int:
+    """Every night: the order of lookups follows the visits. Returns how many rows moved."""
+    with transaction():
+        return ranking.refresh()
