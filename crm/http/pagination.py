@@ -1,18 +1,19 @@
 """Pages: `?limit=&cursor=` in, `{"data": […], "next_cursor": …}` out."""
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import marshmallow as ma
 
-from crm.errors import N_, FieldError, Invalid
+from crm.errors import N_, FieldError, Invalid, Malformed
+from crm.http import strict_json
 from crm.http.fields import Text, Whole
 from crm.http.schema import Schema
 
 DEFAULT_LIMIT, MOST = 50, 200
+BAD_CURSOR = (ValueError, TypeError, OverflowError, AttributeError, Malformed, Invalid)
 
 
 class PageQuery(Schema):
@@ -46,11 +47,11 @@ def decode(cursor: str | None, *types: Callable[[Any], Any]) -> tuple[Any, ...] 
         return None
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        parts = json.loads(raw)
+        parts = strict_json.loads(raw)
         if not isinstance(parts, list) or len(parts) != len(types):
             raise ValueError("another list's cursor")
         return tuple(make(part) for make, part in zip(types, parts, strict=True))
-    except (ValueError, TypeError, OverflowError, AttributeError, binascii.Error) as error:
+    except BAD_CURSOR as error:
         raise Invalid(
             [FieldError("/cursor", "bad_cursor", N_("This cursor was not made by this list."))]
         ) from error
