@@ -5,7 +5,7 @@ from types import ModuleType
 
 from flask import Flask
 
-from crm import housekeeping
+from crm import console, housekeeping
 from crm.auth import api as auth
 from crm.auth import door
 from crm.auth import jobs as auth_jobs
@@ -50,4 +50,4 @@ BLUEPRINTS: Sequence[Blueprint] = (
     segments.blp,
 )
 
-INSTALLERS: Sequence[Callable[[Flask], None]] = (operations.install, door.install)
+INSTALLERS: Sequence[Callable[[Flask], None]] = (operations.install, door.install, console.install)

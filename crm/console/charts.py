@@ -1,0 +1,83 @@
+"""Where the marks of a chart stand. Pure geometry; templates/parts/charts.html draws it as SVG."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import sqrt
+
+HEATS = 8
+
+
+def heat(value: float, largest: float) -> int:
+    """The step 0…8 of the heat scale; by square root, so that small shares still differ."""
+    if value <= 0 or largest <= 0:
+        return 0
+    return min(HEATS, int(HEATS * sqrt(value / largest)))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A step line over time in a box of `width` × `height`: its points, and the last one."""
+
+    width: float
+    height: float
+    line: str
+    area: str
+    last: tuple[float, float]
+
+
+def steps(
+    changes: Sequence[tuple[datetime, int]],
+    start: datetime,
+    end: datetime,
+    opening: int,
+    *,
+    width: float = 234,
+    height: float = 66,
+) -> Steps:
+    """A balance that is `opening` at `start` and takes each new value at its instant.
+
+    The line may leave zero out; the area below it shows that time has passed, not an amount.
+    """
+    values = [opening, *(value for _, value in changes)]
+    low, high = min(values), max(values)
+    floor = low - (high - low) * 0.45  # air under the lowest step
+    reach = (high - floor) or 1
+    seconds = (end - start).total_seconds() or 1
+
+    def x(at: datetime) -> float:
+        return round(width * (at - start).total_seconds() / seconds, 1)
+
+    def y(value: int) -> float:
+        return round(height - (height - 10) * (value - floor) / reach, 1)
+
+    points = [(0.0, y(opening))]
+    for at, value in changes:
+        points += [(x(at), points[-1][1]), (x(at), y(value))]
+    points.append((width, points[-1][1]))
+    line = " ".join(f"{a},{b}" for a, b in points)
+    area = f"0,{height} {line} {width},{height}"
+    return Steps(width, height, line, area, points[-1])
+
+
+@dataclass(frozen=True)
+class PairedBars:
+    """One row of the chart that sets two shares side by side: positions in the viewBox."""
+
+    label: str
+    y: float
+    first: float
+    second: float
+    first_text: str
+    second_text: str
+
+
+def paired_bars(
+    rows: Sequence[tuple[str, float, float]], texts: Sequence[tuple[str, str]], room: float
+) -> list[PairedBars]:
+    """Rows of (label, share, share), drawn to one scale from zero within `room` units."""
+    largest = max((max(a, b) for _, a, b in rows), default=0) or 1
+    return [
+        PairedBars(label, 30.0 * at, room * a / largest, room * b / largest, *texts[at])
+        for at, (label, a, b) in enumerate(rows)
+    ]

@@ -1,0 +1,122 @@
+"""The till: one box that finds a member by anything that staff type or scan."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import redirect, render_template, request, url_for
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from crm import clock
+from crm.console import formats, member_points, person, standing
+from crm.console.blueprint import blp
+from crm.console.pages import when
+from crm.console.words import ngettext, say
+from crm.db import db
+from crm.errors import N_
+from crm.http.permissions import needs
+from crm.http.principal import principal
+from crm.i18n import gettext
+from crm.members import lookup
+from crm.members.lookup import Found
+from crm.members.tiers import storage
+from crm.orders.models import Order
+
+LONGEST = 100
+ENDING = 4
+TOO_SHORT = N_("Type at least four digits, two letters or one Chinese character.")
+NOBODY = N_("Nobody fits “{typed}”. Check it, or try the end of the phone number.")
+ORDER = N_("This store first, then the most recent visit.")
+
+
+@blp.get("/till")
+@needs("members:read")
+def till() -> str:
+    """The empty box."""
+    return render_template("till.html", **_page(""))
+
+
+@blp.post("/till")
+@needs("members:read")
+def find() -> str | Response:
+    """What Enter does, with or without scripts: straight to the only hit, else to the list."""
+    typed = _typed()
+    found = _page(typed)
+    if len(found["hits"]) == 1:
+        return redirect(url_for("console.member", member_id=found["hits"][0]["id"]), 303)
+    return render_template("till.html", **found)
+
+
+@blp.post("/till/hits")
+@needs("members:read")
+def hits() -> str:
+    """The list alone, while somebody types."""
+    return render_template("parts/hits.html", **_page(_typed()))
+
+
+def _typed() -> str:
+    return "".join(sign for sign in request.form.get("q", "")[:LONGEST] if sign.isprintable())
+
+
+def _page(typed: str) -> dict[str, Any]:
+    asked, now = typed.strip(), clock.now()
+    if not asked:
+        return {"asked": "", "hits": [], "said": ""}
+    found = _look(asked, principal().store, now)
+    points = member_points.available([hit["id"] for hit in found.hits], now)
+    top = storage.ladder_at(now).top
+    return {
+        "asked": asked,
+        "hits": [_hit(hit, found, points[hit["id"]], top, now) for hit in found.hits],
+        "said": _said(asked, found),
+    }
+
+
+def _look(asked: str, store: str | None, now: datetime) -> Found:
+    """As the members' room finds; what finds nobody there may be an order's number."""
+    found = lookup.find(asked, store=store, now=now)
+    if found.hits:
+        return found
+    query = select(Order.member_id).where(Order.order_no == asked, Order.member_id.is_not(None))
+    buyers: list[UUID] = [one for one in db.session.scalars(query.limit(lookup.MOST_HITS)) if one]
+    return lookup.show(buyers, "order_no", store=store, now=now) if buyers else found
+
+
+def _said(asked: str, found: Found) -> str:
+    if not found.hits:
+        return gettext(TOO_SHORT) if found.shape is None else say(NOBODY, typed=asked)
+    if found.more:
+        many = say(N_("<strong>More than {most} members</strong> fit."), most=lookup.MOST_HITS)
+    elif found.shape == "phone_end":
+        many = ngettext(
+            "<strong>{count} member</strong> has a phone ending in {typed}.",
+            "<strong>{count} members</strong> have a phone ending in {typed}.",
+            len(found.hits),
+            typed=asked,
+        )
+    else:
+        many = ngettext(
+            "<strong>{count} member</strong> fits.",
+            "<strong>{count} members</strong> fit.",
+            len(found.hits),
+        )
+    return many if len(found.hits) == 1 else many + " " + gettext(ORDER)
+
+
+def _hit(hit: dict[str, Any], found: Found, points: int, top: int, now: datetime) -> dict[str, Any]:
+    contact = hit["phone"] or hit["email"] or ""
+    cut = len(contact) - ENDING if found.shape == "phone_end" and hit["phone"] else len(contact)
+    tier = hit["tier"]
+    return {
+        "id": hit["id"],
+        "name": hit["name"] or person.number(hit["member_no"]),
+        "lang": person.language(hit["name"] or "", None),
+        "reading": hit["reading"] or "",
+        "contact_start": contact[:cut],
+        "contact_end": contact[cut:],
+        "tier": tier and {"name": tier["name"], "pips": standing.pips(tier["rank"], top)},
+        "seen": formats.begun(when(hit["last_seen_at"], now)) if hit["last_seen_at"] else "",
+        "store": hit["store_name"] or "",
+        "points": formats.number(points),
+    }

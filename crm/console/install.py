@@ -1,0 +1,38 @@
+"""Adds the console to the application."""
+
+from flask import Flask
+
+from crm.console import (
+    account,
+    developers,
+    door,
+    files,
+    finding,
+    home,
+    member_page,
+    pages,
+    programme_page,
+    segments_page,
+    trust,
+)
+from crm.console.blueprint import blp
+
+PAGES = (
+    account,
+    developers,
+    files,
+    finding,
+    home,
+    member_page,
+    programme_page,
+    segments_page,
+    trust,
+)
+
+
+def install(app: Flask) -> None:
+    """The pages at /console, and the address / that leads to them."""
+    door.prepare(app)
+    pages.prepare(app)
+    app.register_blueprint(blp)
+    app.add_url_rule("/", "front", home.front)

@@ -1,0 +1,112 @@
+"""Points in words: what each entry was, where each lot came from, until when it can be spent."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from crm.console import formats
+from crm.console.words import say
+from crm.db import db
+from crm.errors import N_
+from crm.i18n import gettext
+from crm.orders.models import Order
+
+KINDS = {
+    "earn": N_("Earned by an order"),
+    "award": N_("Awarded"),
+    "redeem": N_("Spent"),
+    "hold": N_("Held"),
+    "capture": N_("Held, now spent"),
+    "void": N_("Hold released"),
+    "expire": N_("Expired"),
+    "clawback": N_("Taken back after a refund"),
+    "restore": N_("Given back after a refund"),
+    "adjust": N_("Adjusted"),
+    "transfer": N_("Transferred"),
+    "merge": N_("Merged"),
+    "forfeit": N_("Forfeited"),
+    "absorb": N_("Set against debt"),
+}
+AWARDS = {
+    "award:sign_up": N_("Joined"),
+    "award:profile_completed": N_("Profile completed"),
+    "award:review": N_("Review"),
+    "award:share": N_("Shared"),
+    "award:referral": N_("Brought a friend"),
+    "award:check_in": N_("Checked in"),
+    "award:birthday": N_("Birthday"),
+    "award:survey": N_("Survey answered"),
+}
+SOON = timedelta(days=30)
+INSTANT = timedelta(microseconds=1)
+
+
+def order_numbers(sources: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The order numbers behind these sources (type, id), by source id; one statement."""
+    wanted = {text: UUID(text.partition("#")[0]) for kind, text in sources if kind == "order"}
+    if not wanted:
+        return {}
+    query = select(Order.id, Order.order_no).where(Order.id.in_(set(wanted.values())))
+    numbers = dict(db.session.execute(query).tuples().all())
+    return {text: numbers[order_id] for text, order_id in wanted.items() if order_id in numbers}
+
+
+def kind(name: str, source_type: str) -> str:
+    """What an entry was, in words."""
+    return gettext(AWARDS.get(source_type) or KINDS.get(name) or name)
+
+
+def entry(
+    row: Mapping[str, Any], numbers: Mapping[str, str], zone: tzinfo, today: date
+) -> dict[str, Any]:
+    """One of `crm.points.balances.entries` as parts/ledger.html shows it."""
+    source, at = row["source"], datetime.fromisoformat(row["occurred_at"])
+    return {
+        "day": formats.iso_day(at.astimezone(zone).date(), today),
+        "what": kind(row["kind"], source["type"]),
+        "source": row["reason"] or numbers.get(source["id"]) or _reference(source),
+        "points": row["points"],
+        "balance": row["balance_after"],
+    }
+
+
+def _reference(source: Mapping[str, Any]) -> str:
+    """What the one who spent or awarded called it; ids of our own tell staff nothing."""
+    shown = source["type"] == "redemption" or source["type"].startswith("award:")
+    return source["id"] if shown else ""
+
+
+def lot(
+    row: Mapping[str, Any], numbers: Mapping[str, str], now: datetime, zone: tzinfo
+) -> dict[str, Any]:
+    """One of `crm.points.balances.open_lots` as the member page shows it."""
+    available, expires = row["available_at"], row["expires_at"]
+    pending = available is None or available > now
+    is_order = row["source_type"] == "order"
+    name = numbers.get(row["source_id"], "") if is_order else kind("award", row["source_type"])
+    day = formats.iso_day(row["occurred_at"].astimezone(zone).date(), now.astimezone(zone).date())
+    return {
+        "source": f"{name} {day}".strip(),
+        "left": row["remaining"],
+        "got": row["size"],
+        "share": 100 * row["remaining"] / row["size"],
+        "pending": pending,
+        "soon": not pending and expires is not None and expires <= now + SOON,
+        "until": _until(available if pending else None, pending, expires, now, zone),
+    }
+
+
+def _until(
+    available: datetime | None, pending: bool, expires: datetime | None, now: datetime, zone: tzinfo
+) -> str:
+    today = now.astimezone(zone).date()
+    if pending and available is None:
+        return gettext(N_("not released yet"))
+    if available is not None:
+        return say(N_("from {day}"), day=formats.day(available.astimezone(zone).date(), today))
+    if expires is None:
+        return gettext(N_("for ever"))
+    return formats.day((expires - INSTANT).astimezone(zone).date(), today)

@@ -1,0 +1,127 @@
+"""The member page: who it is, what he has, how far he is, what happened; and the till's glance."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import render_template, request
+
+from crm import audit, clock
+from crm.console import ledger_words, member_orders, member_points, person, standing, timeline
+from crm.console.blueprint import blp
+from crm.db import transaction
+from crm.http.permissions import needs
+from crm.http.principal import principal
+from crm.members import profiles, stores
+from crm.members.models import Member
+from crm.members.tiers import progress, storage
+from crm.orders.standing import activities
+from crm.points import balances, programme
+from crm.points.programme_settings import Programme
+from crm.segments import directory
+
+MOST_ENTRIES = 50
+
+
+@blp.get("/members/<uuid:member_id>")
+@needs("members:read")
+def member(member_id: UUID) -> str:
+    """Everything about one member on one page."""
+    return _page(person.load(member_id), masked=True)
+
+
+@blp.post("/members/<uuid:member_id>/reveal")
+@needs("members:reveal")
+def reveal(member_id: UUID) -> str:
+    """The full phone numbers and addresses, and a record of who looked."""
+    found = person.load(member_id)
+    with transaction():
+        audit.record("member.revealed", "member", member_id, now=clock.now())
+    if "HX-Request" not in request.headers:
+        return _page(found, masked=False)
+    contacts = person.reach(member_id, masked=False)
+    return render_template("parts/contacts.html", member=found, contacts=contacts, masked=False)
+
+
+@blp.get("/members/<uuid:member_id>/glance")
+@needs("members:read")
+def glance(member_id: UUID) -> str:
+    """What the till shows of the chosen member before the page is opened."""
+    now = clock.now()
+    found, settings = person.load(member_id), programme.current(now)
+    zone = _zone(member_id, settings)
+    return render_template(
+        "parts/glance.html",
+        member=person.shown(found),
+        joined=person.joined(found, stores.names(), zone),
+        segment=_segment(member_id, now),
+        points=member_points.figures(member_id, settings, now),
+        **_standing(found, settings, zone, now),
+    )
+
+
+@blp.get("/members/<uuid:member_id>/ledger")
+@needs("points:read")
+def member_ledger(member_id: UUID) -> str:
+    """All entries, a page of them at a time."""
+    now = clock.now()
+    found, settings = person.load(member_id), programme.current(now)
+    zone = _zone(member_id, settings)
+    rows = balances.entries(member_id, MOST_ENTRIES, request.args.get("cursor"))
+    numbers = ledger_words.order_numbers(
+        (row["source"]["type"], row["source"]["id"]) for row in rows["data"]
+    )
+    today = now.astimezone(zone).date()
+    return render_template(
+        "ledger.html",
+        member=person.shown(found),
+        entries=[ledger_words.entry(row, numbers, zone, today) for row in rows["data"]],
+        cursor=rows["next_cursor"],
+    )
+
+
+def _page(found: Member, *, masked: bool) -> str:
+    now, who = clock.now(), principal()
+    settings, names = programme.current(now), stores.names()
+    zone = _zone(found.id, settings)
+    return render_template(
+        "member.html",
+        member=person.shown(found),
+        joined=person.joined(found, names, zone),
+        contacts=person.reach(found.id, masked=masked),
+        masked=masked,
+        note=person.last_note(found.id, now, zone),
+        segment=_segment(found.id, now) if who.may("segments:read") else None,
+        points=member_points.figures(found.id, settings, now),
+        ledger=member_points.ledger(found.id, now, zone),
+        consents=person.consents(found.id, now, zone),
+        orders=member_orders.last(found.id, names, now, zone),
+        orders_told=member_orders.told(found.id, settings.currency),
+        timeline=timeline.groups(found.id, names, now, zone),
+        **_standing(found, settings, zone, now),
+    )
+
+
+def _zone(member_id: UUID, settings: Programme) -> ZoneInfo:
+    return ZoneInfo(profiles.require_facts(member_id, default_zone=settings.timezone).zone)
+
+
+def _segment(member_id: UUID, now: datetime) -> dict[str, Any] | None:
+    """The segment with its why; None for who has none yet."""
+    found = directory.rfm(member_id, now=now)
+    if found["segment"] is None:
+        return None
+    return found["segment"] | {"facts": [fact["text"] for fact in found["why"]]}
+
+
+def _standing(found: Member, settings: Programme, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+    """The tier's mark and the climb from it."""
+    ladder = storage.ladder_at(now)
+    here = storage.standings([found.id])[found.id]
+    done = activities([found.id])[found.id]
+    reached = progress.progress(here, ladder, done, now, zone, found.created_at)
+    climb = standing.told(
+        reached, ladder, currency=settings.currency, gender=found.gender, zone=zone, now=now
+    )
+    return {"tier_mark": standing.tier_mark(ladder, reached.tier), "progress": climb}

@@ -1,0 +1,64 @@
+"""What stands in the console's navigation: what exists, and what this person may open."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crm.errors import N_
+from crm.http.principal import Principal
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry. `pages` are the endpoints that it stands for, the first being its own."""
+
+    icon: str
+    name: str
+    permission: str
+    pages: tuple[str, ...]
+
+
+GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
+    (
+        "",
+        (
+            Place(
+                "till",
+                N_("Till"),
+                "members:read",
+                (
+                    "console.till",
+                    "console.find",
+                    "console.member",
+                    "console.reveal",
+                    "console.member_ledger",
+                ),
+            ),
+        ),
+    ),
+    (
+        N_("Marketing"),
+        (
+            Place(
+                "segment", N_("Segments"), "segments:read", ("console.segments", "console.segment")
+            ),
+        ),
+    ),
+    (
+        N_("Programme"),
+        (
+            Place("ladder", N_("Tiers and rules"), "programme:read", ("console.programme",)),
+            Place("code", N_("Developers"), "keys:manage", ("console.developers",)),
+            Place("shield", N_("Trust"), "ledger:read", ("console.trust",)),
+        ),
+    ),
+)
+HELP = Place("help", N_("Help and shortcuts"), "", ("console.help_page",))
+TILL_ROLES = {"clerk"}
+
+
+def groups(who: Principal) -> Iterator[tuple[str, list[Place]]]:
+    """The groups with at least one place that `who` may open."""
+    for name, places in GROUPS:
+        open_to = [place for place in places if who.may(place.permission)]
+        if open_to:
+            yield name, open_to

@@ -1,0 +1,73 @@
+/* The till's hit list by keyboard: ↑ ↓ choose, Enter opens, Alt + digit opens a row, Esc clears. */
+"use strict";
+
+const box = document.getElementById("find");
+const found = document.getElementById("found");
+const rows = () => [...found.querySelectorAll("[role=option]")];
+const chosen = () => found.querySelector("[role=option][aria-selected=true]");
+/* The list on the screen answers what stands in the box, not what stood there a moment ago. */
+const fresh = () => found.querySelector("[data-asked]")?.dataset.asked === box.value.trim();
+
+let waiting;
+
+function choose(row) {
+  for (const other of rows()) other.setAttribute("aria-selected", String(other === row));
+  box.setAttribute("aria-activedescendant", row.id);
+  row.scrollIntoView({ block: "nearest" });
+  clearTimeout(waiting);
+  waiting = setTimeout(() => htmx.ajax("GET", row.dataset.glance, "#glance"), 120);
+}
+
+function move(step) {
+  const all = rows();
+  if (!all.length) return;
+  const at = all.indexOf(chosen());
+  choose(all[(at + step + all.length) % all.length]);
+}
+
+box.addEventListener("keydown", (event) => {
+  if (event.isComposing) return;
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    move(event.key === "ArrowDown" ? 1 : -1);
+  } else if (event.key === "Enter" && fresh() && chosen()) {
+    event.preventDefault();
+    chosen().click();
+  } else if (event.key === "Escape" && box.value) {
+    event.preventDefault();
+    box.value = "";
+    htmx.trigger(box, "input");
+  }
+});
+
+/* A scanner types wherever the focus is; on this page that is meant for the box. */
+document.addEventListener("keydown", (event) => {
+  const plain = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey;
+  if (plain && !event.altKey && event.key !== "/" && !typing(event.target)) box.focus();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (!event.altKey || event.ctrlKey || !/^Digit[1-9]$/.test(event.code)) return;
+  const row = rows()[Number(event.code.slice(5)) - 1];
+  if (row) {
+    event.preventDefault();
+    row.click();
+  }
+});
+
+/* What was asked goes with this entry of the tab's history, so that Back shows the list again.
+   It never enters an address, which would be logged. */
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target !== found) return;
+  box.setAttribute("aria-expanded", String(rows().length > 0));
+  const first = chosen();
+  if (first) box.setAttribute("aria-activedescendant", first.id);
+  else box.removeAttribute("aria-activedescendant");
+  history.replaceState({ ...history.state, asked: box.value }, "");
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  if (!history.state?.asked || box.value) return;
+  box.value = history.state.asked;
+  htmx.trigger(box, "input");
+});

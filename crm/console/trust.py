@@ -1,0 +1,99 @@
+"""Can the figures be trusted? The ledger's self-check in plain words, and the background work."""
+
+from flask import render_template, request
+from sqlalchemy import text
+
+from crm import clock
+from crm.console.blueprint import blp
+from crm.console.pages import when
+from crm.db import db
+from crm.errors import N_
+from crm.http.permissions import needs
+from crm.http.principal import principal
+from crm.points import check
+from crm.queue import JOBS
+
+MOST_SHOWN = 20
+PROMISES = {
+    "balance_is_sum_of_entries": N_("Every balance is the sum of its entries"),
+    "balance_is_lots_minus_debt": N_("Every balance is what its lots hold, less debt"),
+    "lot_is_size_plus_movements": N_("Every lot holds what was put in less what was taken"),
+    "lot_is_opened_by_its_entry": N_("Every lot began with the points of one entry"),
+    "seq_has_no_gaps": N_("No entry is missing"),
+    "balance_after_is_consistent": N_("Every entry shows the right balance after it"),
+    "hash_chain_is_unbroken": N_("No entry was changed later"),
+    "head_is_the_newest_hash": N_("No entry was cut off the end"),
+    "earning_has_one_source": N_("Nothing earned points twice"),
+    "movements_follow_their_entry": N_("Every spend names the lots that paid it"),
+    "nothing_expired_early": N_("Nothing expired before its day"),
+    "clawback_is_at_most_earned": N_("No refund took back more than was earned"),
+}
+JOB_NAMES = {
+    "auth.purge": N_("Forget old sessions and failed sign-ins"),
+    "floor.forget": N_("Forget what is no longer needed"),
+    "ledger.check": N_("Check the ledger at night"),
+    "orders.aggregates": N_("Compare the running totals with the orders"),
+    "points.expire": N_("Close points that expired"),
+    "points.release": N_("Make pending points available"),
+    "segments.daily": N_("Calculate the segments at night"),
+    "segments.run": N_("Calculate the segments when asked"),
+    "tiers.ladder_changed": N_("Bring members onto a changed ladder"),
+    "tiers.review": N_("Judge tiers whose time has ended"),
+}
+TASKS = text("""
+    SELECT job, ngettext(*) FILTER (WHERE state = 'waiting') AS waiting,
+           ngettext(*) FILTER (WHERE state = 'failed') AS failed,
+           max(finished_at) FILTER (WHERE state = 'done') AS done_at,
+           (array_agg(error ORDER BY due_at DESC) FILTER (WHERE error IS NOT NULL))[1] AS error
+    FROM task GROUP BY job
+""")
+
+
+@blp.get("/trust")
+@needs("ledger:read")
+def trust() -> str:
+    """The page; the check itself, which reads the whole ledger, is fetched by it."""
+    return render_template("trust.html", tasks=_tasks(), result=None)
+
+
+@blp.get("/trust/ledger")
+@needs("ledger:read")
+def ledger_check() -> str:
+    """Run the self-check now and show each promise with what was found."""
+    breaches = check.run()
+    by_promise = {name: [b for b in breaches if b.invariant == name] for name in check.INVARIANTS}
+    result = {
+        "totals": check.totals(),
+        "at": when(clock.now(), clock.now()),
+        "broken": len(breaches),
+        "promises": [
+            {"name": PROMISES[name], "breaches": found[:MOST_SHOWN], "count": len(found)}
+            for name, found in by_promise.items()
+        ],
+    }
+    if "HX-Request" in request.headers:
+        return render_template("parts/ledger_check.html", result=result)
+    return render_template("trust.html", tasks=_tasks(), result=result)
+
+
+def _tasks() -> list[dict[str, object]]:
+    if not principal().may("tasks:read"):
+        return []
+    now = clock.now()
+    found = {row.job: row for row in db.session.execute(TASKS)}
+    rows = []
+    for name in sorted(set(JOBS) | set(found)):
+        row = found.get(name)
+        done_at = row.done_at if row else None
+        rows.append(
+            {
+                "code": name,
+                "name": JOB_NAMES.get(name, ""),
+                "scheduled": name in JOBS and JOBS[name].every is not None,
+                "waiting": row.waiting if row else 0,
+                "failed": row.failed if row else 0,
+                "done": when(done_at, now) if done_at else "",
+                "error": row.error if row and (row.waiting or row.failed) else "",
+            }
+        )
+    return sorted(rows, key=lambda item: (not item["failed"], not item["waiting"], item["code"]))
