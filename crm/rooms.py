@@ -18,6 +18,7 @@ from crm.members.tiers import api as tiers
 from crm.orders import api as orders
 from crm.orders import jobs as order_jobs
 from crm.orders import quote_api as quotes
+from crm.overview import api as overview
 from crm.overview import tier_api as member_tier
 from crm.points import api as points
 from crm.points import jobs as points_jobs
@@ -43,6 +44,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     stores.blp,
     tiers.blp,
     member_tier.blp,
+    overview.blp,
     points_programme.blp,
     points.blp,
     orders.blp,

@@ -66,7 +66,7 @@ def facts(ids: Sequence[UUID], *, default_zone: str) -> dict[UUID, MemberFacts]:
     """The facts of active members by id; unknown ids are left out."""
     if not ids:
         return {}
-    rows = db.session.execute(FACTS, {"ids": list(ids), "zone": default_zone}).tuples()
+    rows = db.session.execute(FACTS, {"ids": list(ids), "zone": default_zone})
     return {member_id: MemberFacts(*rest) for member_id, *rest in rows}
 
 

@@ -60,13 +60,17 @@ def _shown(member_id: UUID, known: Known, now: datetime) -> dict[str, Any]:
     return page(found, ladder, now) | {"history": storage.history(member_id)}
 
 
+def document(member_id: UUID, now: datetime) -> dict[str, Any]:
+    """A member's tier and progress. Raises `MemberNotFound`."""
+    return _shown(member_id, _known(member_id, now), now)
+
+
 @blp.get("/members/<uuid:id>/tier")
 @needs("members:read")
 @blp.response(200, MemberTierOut)
 def read_member_tier(id):
     """Where a member stands: what is missing to rise, what to stay, what the end will bring."""
-    now = clock.now()
-    return _shown(id, _known(id, now), now)
+    return document(id, clock.now())
 
 
 @blp.put("/members/<uuid:id>/tier")

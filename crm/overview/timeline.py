@@ -1,0 +1,75 @@
+"""Everything that happened with a member, newest first, out of all rooms by one statement."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from crm.db import db
+from crm.http.pagination import decode, page
+
+_EVENTS = """
+    SELECT at, id, kind, data FROM member_event
+    WHERE member_id = :member AND (at, id) < (:at, :id)
+    ORDER BY at DESC, id DESC LIMIT :limit
+"""
+
+_ORDERS = """
+    SELECT placed_at AS at, id, 'order' AS kind, jsonb_build_object(
+        'channel', channel, 'order_no', order_no, 'status', status, 'store', store,
+        'total', jsonb_build_object('amount', total, 'currency', currency), 'points', points)
+    FROM orders
+    WHERE member_id = :member AND (placed_at, id) < (:at, :id)
+    ORDER BY placed_at DESC, id DESC LIMIT :limit
+"""
+
+# A refund has no id of its own: its key makes one.
+_REFUNDS = """
+    SELECT r.refunded_at AS at, r.id, 'refund' AS kind, jsonb_build_object(
+        'channel', r.channel, 'order_no', r.order_no, 'refund_no', r.refund_no,
+        'value', jsonb_build_object('amount', r.value, 'currency', r.currency))
+    FROM (
+        SELECT r.*, o.currency,
+               CAST(md5(r.channel || chr(31) || r.order_no || chr(31) || r.refund_no) AS uuid) AS id
+        FROM orders o JOIN order_refund r ON r.order_id = o.id WHERE o.member_id = :member
+    ) r
+    WHERE (r.refunded_at, r.id) < (:at, :id)
+    ORDER BY at DESC, id DESC LIMIT :limit
+"""
+
+_POINTS = """
+    SELECT occurred_at AS at, id, 'points' AS kind, jsonb_build_object(
+        'kind', kind, 'points', points, 'balance_after', balance_after, 'seq', seq,
+        'source', jsonb_build_object('type', source_type, 'id', source_id), 'reason', reason)
+    FROM points_entry
+    WHERE member_id = :member AND (occurred_at, id) < (:at, :id)
+    ORDER BY at DESC, id DESC LIMIT :limit
+"""
+
+# What each permission lets see.
+SOURCES = {"members:read": [_EVENTS], "orders:read": [_ORDERS, _REFUNDS], "points:read": [_POINTS]}
+LATEST = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
+LAST_ID = UUID(int=2**128 - 1)
+
+
+def read(
+    member_id: UUID, limit: int, cursor: str | None, *, permissions: Collection[str]
+) -> dict[str, Any]:
+    """A page of items {id, at, kind, data}; kinds are order, refund, points and the events of the
+    members' room. Only what these permissions let see."""
+    at, last = decode(cursor, datetime.fromisoformat, UUID) or (LATEST, LAST_ID)
+    parts = [
+        f"({part})"
+        for permission, found in SOURCES.items()
+        if permission in permissions
+        for part in found
+    ]
+    union = " UNION ALL ".join(parts)
+    rows = db.session.execute(
+        text(union + " ORDER BY at DESC, id DESC LIMIT :limit"),
+        {"member": member_id, "at": at, "id": last, "limit": limit + 1},
+    )
+    items = [{"id": row[1], "at": row[0], "kind": row[2], "data": row[3]} for row in rows]
+    return page(items, limit, lambda item: (item["at"].isoformat(), item["id"]))
