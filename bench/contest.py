@@ -1,10 +1,14 @@
 """Contenders take turns, round by round, so that what disturbs the machine disturbs all of them."""
 
+import resource
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench import cpu
+
+_SETTLING_SECONDS = 0.3  # connections that end just now are counted neither twice nor not at all
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,15 @@ class Contender:
 
 @dataclass(frozen=True)
 class Sample:
-    """One turn of one contender; CPU in milliseconds per operation."""
+    """One turn of one contender; CPU (user + system) in milliseconds per operation.
+
+    `client_ms` is that of the load generator, which shares the machine.
+    """
 
     load: Load
-    app_ms: float | None
+    app_ms: float
     database_ms: float
+    client_ms: float
 
     @property
     def rate(self) -> float:
@@ -63,16 +71,21 @@ def run(
 
 
 def _measure(contender: Contender, postmaster: int, seconds: float) -> Sample:
-    app, database = contender.process, cpu.seconds(postmaster)
-    before = cpu.seconds(app) if app else 0.0
+    before = _spent(contender, postmaster)
     load = contender.drive(seconds)
-    spent = cpu.seconds(app) - before if app else None
+    time.sleep(_SETTLING_SECONDS)
+    after = _spent(contender, postmaster)
     done = max(load.operations, 1)
     return Sample(
-        load,
-        None if spent is None else 1000 * spent / done,
-        1000 * (cpu.seconds(postmaster) - database) / done,
+        load, *(1000 * (end - begin) / done for begin, end in zip(before, after, strict=True))
     )
+
+
+def _spent(contender: Contender, postmaster: int) -> tuple[float, float, float]:
+    """CPU seconds so far of the program, of PostgreSQL, and of all load generators that ended."""
+    clients = resource.getrusage(resource.RUSAGE_CHILDREN)
+    app = cpu.seconds(contender.process) if contender.process else 0.0
+    return app, cpu.seconds(postmaster), clients.ru_utime + clients.ru_stime
 
 
 HEADINGS = (
@@ -82,8 +95,9 @@ HEADINGS = (
     "ratio",
     "mean ms",
     "p99 ms",
-    "CPU app",
-    "CPU db",
+    "CPU: app",
+    "database",
+    "client",
     "errors",
 )
 
@@ -101,8 +115,9 @@ def table(contenders: Sequence[Contender], samples: Sequence[Sequence[Sample]]) 
                 f"{ratio(own, samples[0]):.2f}",
                 f"{statistics.median(sample.load.mean_ms for sample in own):.1f}",
                 _median([sample.load.p99_ms for sample in own], 1),
-                _median([sample.app_ms for sample in own], 3),
-                f"{statistics.median(sample.database_ms for sample in own):.3f}",
+                _median([sample.app_ms or None for sample in own], 3),
+                _median([sample.database_ms for sample in own], 3),
+                _median([sample.client_ms for sample in own], 3),
                 str(sum(sample.load.errors for sample in own)),
             )
         )
