@@ -48,7 +48,7 @@ class Config:
         "CRM_SESSION_HOURS", 12, "a console session ends after this time", low=1, high=720
     )
     demo_data: Path = _setting(
-        "CRM_DEMO_DATA", Path("var/demo"), "folder of the wheel that the demo's history is read from"
+        "CRM_DEMO_DATA", Path("var/demo"), "folder of the wheel that holds the demo history"
     )
     log_level: str = _setting("CRM_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
 

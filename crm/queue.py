@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import redis
 from flask import current_app
+from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -32,7 +33,8 @@ class Job:
 
     `catch_up`: after downtime run "all" slots missed, or only the "latest".
     `due_from(now)`: the next instant at which the job has work (None: not before something
-    happens); the sandbox uses it to pass over empty slots.
+    happens); the sandbox uses it to pass over empty slots (`never_on_the_way` for jobs that only
+    look or only forget).
     """
 
     name: str
@@ -43,6 +45,9 @@ class Job:
     due_from: Callable[[datetime], datetime | None] | None
 
     def __call__(self, *args: Any) -> Any:
+        """Run it now; the slot of a scheduled job may come as the text that its task keeps."""
+        if self.every is not None and isinstance(args[0], str):
+            return self.function(datetime.fromisoformat(args[0]))
         return self.function(*args)
 
     def put(self, *args: Any, key: str, due_at: datetime | None = None) -> bool:
@@ -58,6 +63,11 @@ class Job:
 
 
 JOBS: dict[str, Job] = {}
+
+
+def never_on_the_way(now: datetime) -> datetime | None:
+    """`due_from` of jobs that change nothing anybody can see: a moving sandbox passes them over."""
+    return None
 
 
 def job(
@@ -92,5 +102,5 @@ def wake(name: str) -> None:
     queue = Queue(name, connection=current_app.extensions["redis"], serializer=JSONSerializer)
     try:
         queue.enqueue(WAKE, args=(name,), result_ttl=0, failure_ttl=60, ttl=120)
-    except redis.exceptions.RedisError as error:
+    except RedisError as error:
         logger.warning("no wake-up for queue %s: %s", name, error)

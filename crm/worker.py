@@ -4,8 +4,8 @@ import logging
 import time
 from typing import Any
 
-import redis
 from flask import current_app
+from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import Connection, text
@@ -115,7 +115,7 @@ def serve(name: str) -> None:
             )
             if worker._stop_requested:
                 return
-        except redis.exceptions.RedisError as error:
+        except RedisError as error:
             logger.warning("Redis is away (%s); looking for work without it", error)
             time.sleep(2)
 

@@ -135,7 +135,7 @@ def _orders(chunk: tuple[dict[str, Any], ...], now: datetime) -> None:
 
 def _finish(report: Report) -> None:
     """What time has done to points and tiers meanwhile, and the first segments."""
-    slot = clock.system_now().isoformat()
+    slot = clock.system_now()
     steps: list[Callable[[], object]] = [
         lambda: points_jobs.release(slot),
         lambda: points_jobs.expire(slot),

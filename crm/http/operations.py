@@ -1,8 +1,8 @@
 """For operators: is the process alive, is it ready, what are its figures; and the API's page."""
 
-import redis
 from flask import Flask, Response, current_app, jsonify, send_from_directory
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -37,7 +37,7 @@ def readyz() -> tuple[Response, int]:
         checks["database"] = "away"
     try:
         current_app.extensions["redis"].ping()
-    except redis.exceptions.RedisError:
+    except RedisError:
         checks["redis"] = "degraded"
     ready = checks["database"] == checks["migrations"] == "ok"
     return jsonify(status="ready" if ready else "unavailable", checks=checks), 200 if ready else 503

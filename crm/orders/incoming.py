@@ -7,7 +7,7 @@ marshmallow schema, which is the authority and names every mistake.
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import marshmallow as ma
 import msgspec
@@ -92,7 +92,7 @@ def read(body: Any) -> Incoming:
     except (msgspec.ValidationError, ValueError):
         pass  # the schema below says what is wrong, or knows how to mend it (untrimmed text)
     try:
-        return _from_schema(_schema.load(body))
+        return _from_schema(cast(dict[str, Any], _schema.load(body)))
     except ma.ValidationError as error:
         raise invalid(error) from None
 
@@ -122,7 +122,8 @@ def _reference(given: Any) -> MemberRef:
     except msgspec.ValidationError:
         pass  # another kind of reference, or a mistake: the schema knows
     try:
-        return identity.parse_ref(_member_schema.load(given), at="/member")
+        reference = cast(dict[str, Any], _member_schema.load(given))
+        return identity.parse_ref(reference, at="/member")
     except ma.ValidationError as error:
         raise invalid(error, at="/member") from None
 

@@ -9,7 +9,7 @@ from crm import clock
 from crm.db import db, transaction
 from crm.members.tiers import storage as tiers
 from crm.orders import reviews, summary
-from crm.queue import job
+from crm.queue import job, never_on_the_way
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def next_review(now: datetime) -> datetime | None:
 
 
 @job("tiers.review", every="*/10 * * * *", due_from=next_review)
-def review(slot: str) -> int:
+def review(slot: datetime) -> int:
     """Judge the members whose period, grace or floor has ended; returns how many."""
     return _walk(lambda now, after: tiers.due(now, CHUNK, after), reviews.review)
 
@@ -53,8 +53,8 @@ def _walk(
         done, after = done + len(ids), ids[-1]
 
 
-@job("orders.aggregates", every="20 19 * * *")
-def check_aggregates(slot: str) -> int:
+@job("orders.aggregates", every="20 19 * * *", due_from=never_on_the_way)
+def check_aggregates(slot: datetime) -> int:
     """Compare a sample of the running aggregates with the orders; differences go to the log."""
     found = summary.drifted(percent=5)
     db.session.rollback()

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from crm import clock
 from crm.db import db, transaction
 from crm.points import check
-from crm.queue import job
+from crm.queue import job, never_on_the_way
 
 logger = logging.getLogger(__name__)
 
@@ -47,19 +47,19 @@ def next_lapse(now: datetime) -> datetime | None:
 
 
 @job("points.release", every="*/5 * * * *", due_from=next_release)
-def release(slot: str) -> int:
+def release(slot: datetime) -> int:
     """Mark lots that became spendable and let them pay debts; balances never wait for it."""
     return _in_chunks("points_release")
 
 
 @job("points.expire", every="*/15 * * * *", due_from=next_lapse)
-def expire(slot: str) -> int:
+def expire(slot: datetime) -> int:
     """Close lapsed lots with an entry each; balances never wait for it."""
     return _in_chunks("points_expire")
 
 
-@job("ledger.check", every="10 19 * * *")
-def nightly_check(slot: str) -> int:
+@job("ledger.check", every="10 19 * * *", due_from=never_on_the_way)
+def nightly_check(slot: datetime) -> int:
     """Verify every invariant at night; breaches go to the log as errors."""
     breaches = check.run()
     for breach in breaches:

@@ -60,7 +60,7 @@ def next_change(now: datetime) -> datetime | None:
 
 
 @job("segments.daily", every="30 18 * * *", due_from=next_change)  # 02:30 in Shanghai
-def daily(slot: str) -> None:
+def daily(slot: datetime) -> None:
     """Request the night's run, once."""
     with transaction():
         queue_run(None, {}, key=f"night:{slot}", now=clock.now())
