@@ -40,6 +40,11 @@ class Field(ma.fields.Field):
     """What all fields share: the two mistakes that any of them can have."""
 
     default_error_messages: typing.ClassVar = {"required": REQUIRED, "null": NULL}
+    checks_bounds: typing.ClassVar[bool] = False  # while reading: validators only tell OpenAPI
+
+    def _validate(self, value: object) -> None:
+        if self.validators and not self.checks_bounds:
+            super()._validate(value)
 
     def make_error(self, key: str, **facts: object) -> ma.ValidationError:
         """An error with a code: the key of the message."""
@@ -49,6 +54,7 @@ class Field(ma.fields.Field):
 class Whole(Field, ma.fields.Integer):
     """An integer within bounds. Not a boolean, not 1.0, not "1" (but in query strings, "1")."""
 
+    checks_bounds = True
     default_error_messages: typing.ClassVar = {
         "invalid_type": N_("This must be a whole number."),
         "out_of_range": N_("This must be between {low} and {high}."),
@@ -81,6 +87,7 @@ def minor(low: int = 0, **kwargs) -> Whole:
 class Text(Field, ma.fields.String):
     """Text without control characters, trimmed, `low` to `high` characters, maybe of a pattern."""
 
+    checks_bounds = True
     default_error_messages: typing.ClassVar = {
         "invalid_type": N_("This must be text."),
         "too_short": N_("This must have at least {low} characters."),
@@ -229,6 +236,7 @@ class Nested(Field, ma.fields.Nested):
 class Items(Field, ma.fields.List):
     """A list of at most `high` items."""
 
+    checks_bounds = True
     default_error_messages: typing.ClassVar = {
         "invalid_type": N_("This must be a list."),
         "too_few": N_("This must have at least {low} items."),
