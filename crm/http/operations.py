@@ -1,13 +1,14 @@
 """For operators: is the process alive, is it ready, what are its figures; and the API's page."""
 
 from flask import Flask, Response, current_app, jsonify, send_from_directory
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from crm import __version__
 from crm.db import db
+from crm.http.metrics import exposition
 from crm.http.openapi import FILES
 from crm.http.permissions import needs
 from crm.migrations import newest
@@ -46,7 +47,7 @@ def readyz() -> tuple[Response, int]:
 @needs(None)
 def metrics() -> Response:
     """Public by default: Prometheus scrapes without a key; figures only, no personal data."""
-    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    return Response(exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
 @needs(None)

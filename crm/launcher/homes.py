@@ -42,6 +42,13 @@ class Home:
             log.replace(log.with_suffix(".log.1"))
         return log
 
+    def figures(self) -> Path:
+        """Where the web's processes share their measurements; emptied, for they begin anew."""
+        folder = self.folder("figures")
+        for file in folder.glob("*.db"):
+            file.unlink()
+        return folder
+
     def last_words(self, name: str) -> str:
         """The end of that program's log."""
         log = self.path / "logs" / f"{name}.log"

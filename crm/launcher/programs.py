@@ -24,6 +24,7 @@ def environment(home: Home, address: Address, environ: Mapping[str, str]) -> dic
         "HOST": address.host,
         "PORT": str(address.port),
         "PYTHONUNBUFFERED": "1",
+        "PROMETHEUS_MULTIPROC_DIR": str(home.figures()),
     }
     secret = environ.get("CRM_SECRET_KEY") or home.secret("key")
     return defaults | dict(environ) | fixed | {"CRM_SECRET_KEY": secret}
