@@ -23,8 +23,10 @@ def next_review(now: datetime) -> datetime | None:
 
 @job("tiers.review", every="*/10 * * * *", due_from=next_review)
 def review(slot: datetime) -> int:
-    """Judge the members whose period, grace or floor has ended; returns how many."""
-    return _walk(lambda now, after: tiers.due(now, CHUNK, after), reviews.review)
+    """Judge the members whose period, grace or floor has ended, and those whom awards may lift;
+    returns how many."""
+    ended = _walk(lambda now, after: tiers.due(now, CHUNK, after), reviews.review)
+    return ended + _walk(lambda now, after: reviews.awarded(now, CHUNK, after), reviews.lift)
 
 
 @job("tiers.ladder_changed")

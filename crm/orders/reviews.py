@@ -4,6 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import text
+
+from crm.db import db
 from crm.members import profiles
 from crm.members.profiles import MemberFacts
 from crm.members.tiers import engine, writing
@@ -38,6 +41,33 @@ def change_ladder(ids: list[UUID], now: datetime) -> None:
         )
 
     _judge(ids, judge, now)
+
+
+def lift(ids: list[UUID], now: datetime) -> None:
+    """Let points that were awarded count: who qualifies by them rises."""
+    ladder = tiers.ladder_at(now)
+
+    def judge(standing: Standing, activity: Purchases, facts: MemberFacts) -> Outcome:
+        zone = zone_of(facts.zone)
+        return engine.on_order(standing, ladder, activity, now, None, zone, facts.created_at)
+
+    _judge(ids, judge, now)
+
+
+def awarded(now: datetime, limit: int, after: UUID | None) -> list[UUID]:
+    """Members who got awards within the last hour, if the ladder counts points at all."""
+    if not tiers.ladder_at(now).counts("points_earned"):
+        return []
+    found = db.session.scalars(
+        text("""
+            SELECT DISTINCT member_id FROM points_entry
+            WHERE recorded_at > clock_timestamp() - interval '1 hour' AND kind = 'award'
+              AND member_id > :after
+            ORDER BY member_id LIMIT :limit
+        """),
+        {"after": after or UUID(int=0), "limit": limit},
+    )
+    return list(found)
 
 
 def _judge(

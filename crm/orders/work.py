@@ -42,8 +42,8 @@ class Work:
         zone = self.book.programme_at(now).timezone
         self.facts: dict[UUID, MemberFacts] = profiles.facts(ids, default_zone=zone)
         self.standings = tiers.standings(ids, lock=True)
-        self.activities = activities(ids)
         self.ladder = tiers.ladder_at(now)
+        self.activities = activities(ids, points=self.ladder.counts("points_earned"))
         self.steps: dict[UUID, list[Change]] = {}
         self.moved: set[UUID] = set()
         self.changed: dict[UUID, Kept] = {}
@@ -91,14 +91,14 @@ class Work:
         assert order.member_id is not None
         if order.status in EARNING and (order.breakdown is None or order.lines_changed):
             self._earn(order)
-        target = remaining_points(order, left)
+        points, target = order.points, remaining_points(order, left)
         unposted = order.lot_seq is None and order.status in EARNING and order.granted > 0
         if target != order.points or unposted:
             self._move_points(order, target)
         elif order.lot_seq is not None:
             self._retime(order)
-        if (was_counted, had) != (order.counted, order.net):
-            self._judge(order, was_counted)
+        if (was_counted, had, points) != (order.counted, order.net, order.points):
+            self._judge(order, rose=order.counted and (not was_counted or order.net > had))
 
     def _earn(self, order: Kept) -> None:
         member_id = order.member_id
@@ -155,6 +155,7 @@ class Work:
             order.points = order.granted
         if target < order.points:
             self.clawbacks.append((order, order.points - target))
+            self._count_points(order, self.now, target - order.points)
         order.points = target
 
     def _post(self, order: Kept, points: int) -> None:
@@ -175,6 +176,12 @@ class Work:
             expiry=expiry_json(programme.expiry),
         )
         self.postings.append((order, posting))
+        self._count_points(order, posting.occurred_at, points)
+
+    def _count_points(self, order: Kept, at: datetime, points: int) -> None:
+        """Let tiers by points see what this very order brings or loses."""
+        assert order.member_id is not None
+        self.activities[order.member_id].points.append((at, points))
 
     def _retime(self, order: Kept) -> None:
         """A delivery may bring the release forward; what is spendable stays so."""
@@ -187,7 +194,7 @@ class Work:
         zone, expiry = self.facts[order.member_id].zone, expiry_json(programme.expiry)
         self.retimed.append((order.member_id, order.lot_seq, due, zone, expiry))
 
-    def _judge(self, order: Kept, was_counted: bool) -> None:
+    def _judge(self, order: Kept, *, rose: bool) -> None:
         """Let the member's tier follow the order."""
         member_id = order.member_id
         assert member_id is not None
@@ -199,7 +206,7 @@ class Work:
         facts = self.facts[member_id]
         zone = zone_of(facts.zone)
         standing = self.standings[member_id]
-        if order.counted and not was_counted:
+        if rose:
             at = min(order.paid_at or order.placed_at, self.now)
             outcome = engine.on_order(
                 standing, self.ladder, activity, at, order.id, zone, facts.created_at, now=self.now

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from order_bodies import PLACED, order_body, stamp
 
+from crm.orders import jobs
 from crm.points import check
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -242,3 +243,32 @@ def test_a_members_orders_are_listed_newest_first_in_pages(admin, owner):
     rest = admin.get(f"/members/{owner}/orders?limit=2&cursor={page['next_cursor']}").json
     assert [order["order_no"] for order in rest["data"]] == ["L0"]
     assert rest["next_cursor"] is None
+
+
+POINTS_LADDER = {
+    "tiers": [
+        {"code": "new", "name": {"en": "New"}, "qualify": {"any": []}, "multiplier": "1"},
+        {
+            "code": "star",
+            "name": {"en": "Star"},
+            "qualify": {"any": [{"metric": "points_earned", "at_least": 300}]},
+            "multiplier": "2",
+        },
+    ]
+}
+
+
+def test_a_tier_by_points_counts_the_points_of_the_order_in_hand(admin, owner):
+    assert admin.put("/tiers", POINTS_LADDER).status_code == 200
+    body = order_body(owner, placed_at=stamp(NOW), paid_at=stamp(NOW), updated_at=stamp(NOW))
+    body["lines"][0]["unit_price"] = 15000
+    put(admin, "A1", body)
+    assert admin.get(f"/members/{owner}/tier").json["tier"]["code"] == "star"
+
+
+def test_awarded_points_lift_a_member_when_tiers_are_reviewed(admin, owner):
+    admin.put("/tiers", POINTS_LADDER)
+    award = {"member": {"id": str(owner)}, "activity": "custom", "source_key": "x", "points": 300}
+    admin.post("/points/awards", award)
+    jobs.review(datetime.now(UTC))
+    assert admin.get(f"/members/{owner}/tier").json["tier"]["code"] == "star"

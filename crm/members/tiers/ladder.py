@@ -150,6 +150,15 @@ class Ladder:
         """The tier of a code, resolved."""
         return self.tiers[self.rank(code)]
 
+    def counts(self, metric: str) -> bool:
+        """Whether any tier asks for this metric, to be won or to be kept."""
+        return any(
+            condition.metric == metric
+            for tier in self.tiers
+            for conditions in (tier.qualify, tier.keep)
+            for condition in conditions.items
+        )
+
     def best(self, metrics: Metrics) -> int:
         """The highest rank whose conditions these metrics meet. The lowest asks for nothing."""
         for rank in range(self.top, 0, -1):
