@@ -32,7 +32,7 @@ def phone_or_none(text: str, region: str) -> str | None:
     usual = CHINESE_MOBILE.fullmatch(text)
     if usual and (usual[1] or region == "CN"):  # a hundred times faster, and most of all numbers
         return f"+86{usual[2]}"
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = unicodedata.normalize("NFKC", text).replace("·", " ").strip()
     if not SIGNS.fullmatch(plain):
         return None
     try:
@@ -55,13 +55,14 @@ def phone(text: str, region: str, pointer: str = "/phone") -> str:
 def email_or_none(text: str) -> str | None:
     """An e-mail address in lower case and composed form; None if it can't be one.
 
-    The domain is not looked up; internationalised addresses are kept as Unicode.
+    The domain is not looked up; `.test` is taken, so that integrators can use it (RFC 6761).
+    Internationalised addresses are kept as Unicode.
     """
     if len(text) > LONGEST_EMAIL:
         return None
     try:
         found = validate_email(
-            text.strip(), check_deliverability=False, globally_deliverable=False
+            text.strip(), check_deliverability=False, test_environment=True
         ).normalized
     except EmailNotValidError:
         return None
