@@ -2,10 +2,8 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from flask import redirect, render_template, request, url_for
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from crm import clock
@@ -13,7 +11,6 @@ from crm.console import formats, member_points, person, standing
 from crm.console.blueprint import blp
 from crm.console.pages import when
 from crm.console.words import ngettext, say
-from crm.db import db
 from crm.errors import N_
 from crm.http.permissions import needs
 from crm.http.principal import principal
@@ -21,7 +18,7 @@ from crm.i18n import gettext
 from crm.members import lookup
 from crm.members.lookup import Found
 from crm.members.tiers import storage
-from crm.orders.models import Order
+from crm.overview import finding
 
 LONGEST = 100
 ENDING = 4
@@ -63,7 +60,7 @@ def _page(typed: str) -> dict[str, Any]:
     asked, now = typed.strip(), clock.now()
     if not asked:
         return {"asked": "", "hits": [], "said": ""}
-    found = _look(asked, principal().store, now)
+    found = finding.find(asked, store=principal().store, now=now)
     points = member_points.available([hit["id"] for hit in found.hits], now)
     top = storage.ladder_at(now).top
     return {
@@ -73,19 +70,10 @@ def _page(typed: str) -> dict[str, Any]:
     }
 
 
-def _look(asked: str, store: str | None, now: datetime) -> Found:
-    """As the members' room finds; what finds nobody there may be an order's number."""
-    found = lookup.find(asked, store=store, now=now)
-    if found.hits:
-        return found
-    query = select(Order.member_id).where(Order.order_no == asked, Order.member_id.is_not(None))
-    buyers: list[UUID] = [one for one in db.session.scalars(query.limit(lookup.MOST_HITS)) if one]
-    return lookup.show(buyers, "order_no", store=store, now=now) if buyers else found
-
-
 def _said(asked: str, found: Found) -> str:
     if not found.hits:
-        return gettext(TOO_SHORT) if found.shape is None else say(NOBODY, typed=asked)
+        too_short = found.shape is None and len(asked) < ENDING
+        return gettext(TOO_SHORT) if too_short else say(NOBODY, typed=asked)
     if found.more:
         many = say(N_("<strong>More than {most} members</strong> fit."), most=lookup.MOST_HITS)
     elif found.shape == "phone_end":

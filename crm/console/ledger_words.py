@@ -50,7 +50,7 @@ def order_numbers(sources: Iterable[tuple[str, str]]) -> dict[str, str]:
     if not wanted:
         return {}
     query = select(Order.id, Order.order_no).where(Order.id.in_(set(wanted.values())))
-    numbers = dict(db.session.execute(query).tuples().all())
+    numbers = {row.id: row.order_no for row in db.session.execute(query)}
     return {text: numbers[order_id] for text, order_id in wanted.items() if order_id in numbers}
 
 

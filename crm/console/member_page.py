@@ -98,7 +98,7 @@ def _page(found: Member, *, masked: bool) -> str:
         consents=person.consents(found.id, now, zone),
         orders=member_orders.last(found.id, names, now, zone),
         orders_told=member_orders.told(found.id, settings.currency),
-        timeline=timeline.groups(found.id, names, now, zone),
+        timeline=timeline.groups(found.id, names, who, now, zone),
         **_standing(found, settings, zone, now),
     )
 

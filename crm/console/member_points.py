@@ -20,6 +20,7 @@ SOON = timedelta(days=30)
 READ, SHOWN, LOTS = 200, 10, 8
 AVAILABLE = text("""
     SELECT m.id, greatest(coalesce(sum(l.remaining), 0) - coalesce(max(a.debt), 0), 0)::bigint
+               AS points
     FROM unnest(CAST(:ids AS uuid[])) AS m (id)
     LEFT JOIN points_account a ON a.member_id = m.id
     LEFT JOIN points_lot l ON l.member_id = m.id AND l.remaining > 0 AND l.available_at <= :at
@@ -94,4 +95,5 @@ def _chart(rows: list[dict[str, Any]], now: datetime, zone: tzinfo) -> dict[str,
 
 def available(ids: Sequence[UUID], at: datetime) -> dict[UUID, int]:
     """What these members can spend at an instant; one statement."""
-    return dict(db.session.execute(AVAILABLE, {"ids": list(ids), "at": at}).tuples().all())
+    rows = db.session.execute(AVAILABLE, {"ids": list(ids), "at": at})
+    return {row.id: row.points for row in rows}

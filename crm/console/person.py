@@ -87,7 +87,7 @@ def last_note(member_id: UUID, now: datetime, zone: tzinfo) -> dict[str, str] | 
 def reach(member_id: UUID, *, masked: bool = True) -> list[str]:
     """Phone numbers and e-mail addresses, masked unless somebody has the right to look."""
     query = select(MemberIdentity.kind, MemberIdentity.value).filter_by(member_id=member_id)
-    rows = db.session.execute(query.where(MemberIdentity.kind.in_(("phone", "email")))).tuples()
+    rows = db.session.execute(query.where(MemberIdentity.kind.in_(("phone", "email"))))
     by_kind = sorted(rows, key=lambda row: (row[0] != "phone", row[1]))
     if not masked:
         return [value for _, value in by_kind]

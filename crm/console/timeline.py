@@ -1,6 +1,6 @@
 """What happened with a member, newest first, in sentences: visits, points, tiers, changes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -8,21 +8,18 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
 from crm.console import formats, ledger_words, member_orders, person
 from crm.console.words import ngettext, say
-from crm.db import db
 from crm.errors import N_
+from crm.http.principal import Principal
 from crm.i18n import gettext, locale
-from crm.members.models import MemberEvent
 from crm.members.tiers import storage
 from crm.members.tiers.ladder import Ladder
 from crm.orders import documents
 from crm.orders.kept import Kept
-from crm.points import balances
+from crm.overview import timeline
 
-SHOWN = 12
+READ, SHOWN = 40, 12
 THIS_WEEK = timedelta(days=7)
 ORDER_TITLES = {
     "placed": N_("Ordered at {store}, {amount}, not paid yet"),
@@ -37,33 +34,60 @@ TIER_CAUSES = {
     "floor_ended": N_("what staff had set has ended"),
     "ladder": N_("the ladder was changed"),
 }
+# Events that need no more than a title and one of their facts.
+NAMED = {
+    "registered": (N_("Joined"), ""),
+    "tag_added": (N_("Tag added"), "tag"),
+    "tag_removed": (N_("Tag removed"), "tag"),
+    "warning": (N_("A detail could not be kept as given"), ""),
+}
+OTHER = (N_("Record changed"), "")
 
 
 @dataclass(frozen=True)
-class Item:
-    """One thing that happened; `mood` colours its mark: good, warn or nothing."""
+class Told:
+    """One event in words; `mood` colours its mark: good, warn or nothing."""
 
-    at: datetime
     icon: str
     what: str
     why: str = ""
     mood: str = ""
 
 
+@dataclass(frozen=True)
+class Teller:
+    """What events are told with: the stores' names, the ladder, the orders at hand."""
+
+    stores: Mapping[str, str]
+    ladder: Ladder
+    orders: Mapping[tuple[str, str], Kept]
+    now: datetime
+
+    def tell(self, kind: str, data: Mapping[str, Any]) -> Told:
+        """One event in words."""
+        tell = TELLERS.get(kind)
+        if tell is not None:
+            return tell(self, data)
+        title, fact = NAMED.get(kind, OTHER)
+        return Told("member", gettext(title), str(data.get(fact, "")))
+
+
 def groups(
-    member_id: UUID, stores: Mapping[str, str], now: datetime, zone: ZoneInfo
+    member_id: UUID, stores: Mapping[str, str], who: Principal, now: datetime, zone: ZoneInfo
 ) -> list[dict[str, Any]]:
-    """The last events under headings: this week, then by month."""
-    items = [
-        *_orders(member_id, stores, now),
-        *_points(member_id),
-        *_events(member_id, now),
-    ]
-    newest = sorted(items, key=lambda item: item.at, reverse=True)[:SHOWN]
+    """The last events that `who` may see, under headings: this week, then by month."""
+    found = timeline.read(member_id, READ, None, permissions=who.permissions)["data"]
+    items = [item for item in found if not _is_told_by_its_order(item)][:SHOWN]
+    orders = documents.of_member(member_id, SHOWN, None)["data"]
+    teller = Teller(stores, storage.ladder_at(now), {order.key: order for order in orders}, now)
     return [
-        {"name": name, "rows": [_row(item, now, zone) for item in found]}
-        for name, found in groupby(newest, key=lambda item: _heading(item.at, now, zone))
+        {"name": name, "rows": [_row(item, teller, zone) for item in rows]}
+        for name, rows in groupby(items, key=lambda item: _heading(item["at"], now, zone))
     ]
+
+
+def _is_told_by_its_order(item: Mapping[str, Any]) -> bool:
+    return item["kind"] == "points" and item["data"]["source"]["type"] == "order"
 
 
 def _heading(at: datetime, now: datetime, zone: ZoneInfo) -> str:
@@ -72,119 +96,79 @@ def _heading(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     return formats.month(at.astimezone(zone).date(), now.astimezone(zone).date())
 
 
-def _row(item: Item, now: datetime, zone: ZoneInfo) -> dict[str, str]:
-    today = now.astimezone(zone).date()
-    if item.at > now - THIS_WEEK:
-        when = formats.begun(formats.moment(item.at, now, zone))
+def _row(item: Mapping[str, Any], teller: Teller, zone: ZoneInfo) -> dict[str, str]:
+    at, now = item["at"], teller.now
+    if at > now - THIS_WEEK:
+        when = formats.begun(formats.moment(at, now, zone))
     else:
-        when = formats.iso_day(item.at.astimezone(zone).date(), today)
-    return {
-        "icon": item.icon,
-        "mood": item.mood,
-        "what": item.what,
-        "why": item.why,
-        "when": when,
-        "at": item.at.isoformat(),
-    }
+        when = formats.iso_day(at.astimezone(zone).date(), now.astimezone(zone).date())
+    told = teller.tell(item["kind"], item["data"])
+    return vars(told) | {"when": when, "at": at.isoformat()}
 
 
-def _orders(member_id: UUID, stores: Mapping[str, str], now: datetime) -> Iterator[Item]:
-    for order in documents.of_member(member_id, SHOWN, None)["data"]:
-        store = stores.get(order.store or "", order.store or order.channel)
-        amount = formats.money(order.total, order.currency)
-        title = say(ORDER_TITLES.get(order.status, BOUGHT), store=store, amount=amount)
-        yield Item(order.placed_at, "order", title, _of_order(order, now))
-        for refund in order.refunds:
-            amount = formats.money(refund.value, order.currency)
-            yield Item(
-                refund.refunded_at,
-                "case",
-                say(N_("Refunded {amount}"), amount=amount),
-                member_orders.goods(order),
-                "warn",
-            )
+def _order(teller: Teller, data: Mapping[str, Any]) -> Told:
+    store = teller.stores.get(data["store"] or "", data["store"] or data["channel"])
+    amount = formats.money(data["total"]["amount"], data["total"]["currency"])
+    title = say(ORDER_TITLES.get(data["status"], BOUGHT), store=store, amount=amount)
+    order = teller.orders.get((data["channel"], data["order_no"]))
+    return Told("order", title, _of_order(order, teller.now) if order else data["order_no"])
 
 
 def _of_order(order: Kept, now: datetime) -> str:
     goods = member_orders.goods(order)
     if not order.points:
         return goods
-    pending = order.available_at is None or order.available_at > now
-    text = ngettext("{count} point", "{count} points", order.points)
-    if pending:
-        text = ngettext("{count} point pending", "{count} points pending", order.points)
-    return say(N_("{goods}; {points}"), goods=goods, points=text)
+    if order.available_at is None or order.available_at > now:
+        points = ngettext("{count} point pending", "{count} points pending", order.points)
+    else:
+        points = ngettext("{count} point", "{count} points", order.points)
+    return say(N_("{goods}; {points}"), goods=goods, points=points)
 
 
-def _points(member_id: UUID) -> Iterator[Item]:
-    """Entries that no order of the timeline tells already."""
-    for row in balances.entries(member_id, SHOWN, None)["data"]:
-        if row["source"]["type"] == "order":
-            continue
-        what = ledger_words.kind(row["kind"], row["source"]["type"])
-        points = formats.signed(row["points"])
-        yield Item(
-            datetime.fromisoformat(row["occurred_at"]),
-            "point",
-            say(N_("{what}: {points} points"), what=what, points=points),
-            row["reason"] or "",
-            "warn" if row["kind"] == "expire" else "",
-        )
+def _refund(teller: Teller, data: Mapping[str, Any]) -> Told:
+    amount = formats.money(data["value"]["amount"], data["value"]["currency"])
+    order = teller.orders.get((data["channel"], data["order_no"]))
+    goods = member_orders.goods(order) if order else data["order_no"]
+    return Told("case", say(N_("Refunded {amount}"), amount=amount), goods, "warn")
 
 
-def _events(member_id: UUID, now: datetime) -> Iterator[Item]:
-    query = select(MemberEvent).filter_by(member_id=member_id)
-    newest = query.order_by(MemberEvent.at.desc(), MemberEvent.id.desc()).limit(SHOWN)
-    ladder = storage.ladder_at(now)
-    for event in db.session.scalars(newest):
-        yield _event(event, ladder)
+def _points(teller: Teller, data: Mapping[str, Any]) -> Told:
+    what = ledger_words.kind(data["kind"], data["source"]["type"])
+    title = say(N_("{what}: {points} points"), what=what, points=formats.signed(data["points"]))
+    mood = "warn" if data["kind"] == "expire" else ""
+    return Told("point", title, data["reason"] or "", mood)
 
 
-def _event(event: MemberEvent, ladder: Ladder) -> Item:
-    """A fact that the members' room recorded."""
-    tell = TELLERS.get(event.kind)
-    if tell is not None:
-        return tell(event, ladder)
-    title, name = NAMED.get(event.kind, (N_("Record changed"), ""))
-    return Item(event.at, "member", gettext(title), str(event.data.get(name, "")))
-
-
-def _tier_changed(event: MemberEvent, ladder: Ladder) -> Item:
-    before, after = event.data["from"], event.data["to"]
-    tier = ladder.tier(after).name(locale())
-    why = gettext(TIER_CAUSES[event.data["cause"]])
+def _tier_changed(teller: Teller, data: Mapping[str, Any]) -> Told:
+    ladder, before, after = teller.ladder, data["from"], data["to"]
+    tier, why = ladder.tier(after).name(locale()), gettext(TIER_CAUSES[data["cause"]])
     if ladder.rank(after) > ladder.rank(before):
-        return Item(event.at, "ladder", say(N_("Rose to {tier}"), tier=tier), why, "good")
-    return Item(event.at, "ladder", say(N_("Went down to {tier}"), tier=tier), why, "warn")
+        return Told("ladder", say(N_("Rose to {tier}"), tier=tier), why, "good")
+    return Told("ladder", say(N_("Went down to {tier}"), tier=tier), why, "warn")
 
 
-def _tier_kept(event: MemberEvent, ladder: Ladder) -> Item:
-    tier = ladder.tier(event.data["to"]).name(locale())
-    return Item(event.at, "ladder", say(N_("Stays {tier}"), tier=tier), "", "good")
+def _tier_kept(teller: Teller, data: Mapping[str, Any]) -> Told:
+    tier = teller.ladder.tier(data["to"]).name(locale())
+    return Told("ladder", say(N_("Stays {tier}"), tier=tier), "", "good")
 
 
-def _consent(event: MemberEvent, ladder: Ladder) -> Item:
-    what = person.decided_on(event.data["channel"], event.data["purpose"])
-    if event.data["granted"]:
-        return Item(event.at, "msg", gettext(N_("Agreed to messages")), what, "good")
-    return Item(event.at, "msg", gettext(N_("Declined messages")), what, "warn")
+def _consent(teller: Teller, data: Mapping[str, Any]) -> Told:
+    what = person.decided_on(data["channel"], data["purpose"])
+    if data["granted"]:
+        return Told("msg", gettext(N_("Agreed to messages")), what, "good")
+    return Told("msg", gettext(N_("Declined messages")), what, "warn")
 
 
-def _note(event: MemberEvent, ladder: Ladder) -> Item:
-    title = say(N_("Note by {author}"), author=event.data["author"])
-    return Item(event.at, "msg", title, event.data["text"])
+def _note(teller: Teller, data: Mapping[str, Any]) -> Told:
+    return Told("msg", say(N_("Note by {author}"), author=data["author"]), data["text"])
 
 
-TELLERS: dict[str, Callable[[MemberEvent, Ladder], Item]] = {
+TELLERS: dict[str, Callable[[Teller, Mapping[str, Any]], Told]] = {
+    "order": _order,
+    "refund": _refund,
+    "points": _points,
     "tier_changed": _tier_changed,
     "tier_kept": _tier_kept,
     "consent": _consent,
     "note": _note,
-}
-# Events that need no more than a title and one of their facts.
-NAMED = {
-    "registered": (N_("Joined"), ""),
-    "tag_added": (N_("Tag added"), "tag"),
-    "tag_removed": (N_("Tag removed"), "tag"),
-    "warning": (N_("A detail could not be kept as given"), ""),
 }

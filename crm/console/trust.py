@@ -32,6 +32,7 @@ JOB_NAMES = {
     "auth.purge": N_("Forget old sessions and failed sign-ins"),
     "floor.forget": N_("Forget what is no longer needed"),
     "ledger.check": N_("Check the ledger at night"),
+    "members.refresh_ranking": N_("Bring the order of search results up to date"),
     "orders.aggregates": N_("Compare the running totals with the orders"),
     "points.expire": N_("Close points that expired"),
     "points.release": N_("Make pending points available"),
@@ -41,8 +42,8 @@ JOB_NAMES = {
     "tiers.review": N_("Judge tiers whose time has ended"),
 }
 TASKS = text("""
-    SELECT job, ngettext(*) FILTER (WHERE state = 'waiting') AS waiting,
-           ngettext(*) FILTER (WHERE state = 'failed') AS failed,
+    SELECT job, count(*) FILTER (WHERE state = 'waiting') AS waiting,
+           count(*) FILTER (WHERE state = 'failed') AS failed,
            max(finished_at) FILTER (WHERE state = 'done') AS done_at,
            (array_agg(error ORDER BY due_at DESC) FILTER (WHERE error IS NOT NULL))[1] AS error
     FROM task GROUP BY job

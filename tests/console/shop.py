@@ -1,0 +1,101 @@
+"""A small shop with everything that pages can show, told through the API."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from api_client import Api
+
+from crm import clock
+from crm.db import transaction
+from crm.segments import jobs, work
+
+EVIL = "<script>alert(1)</script>{{ 7*7 }}"
+ENDING = "4471"
+STORES = {
+    "jingan": {"en": "Jing’an store", "zh-Hans": "静安店", "zh-Hant": "靜安店"},
+    "pudong": {"en": "Pudong store", "zh-Hans": "浦东店", "zh-Hant": "浦東店"},
+}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The ids of the shop's members, by who they are."""
+
+    lin: str
+    evil: str
+    nobody: str
+
+
+def furnish(api: Api) -> Shop:
+    """Stores, members, their orders, awards, notes and consents; and the segments of them all."""
+    for code, name in STORES.items():
+        _ok(api.post("/stores", {"code": code, "name": name, "kind": "shop"}))
+    now = clock.now()
+    lin = _member(api, name="林晓雯", phone="+8613812344471", email="lin@example.com",
+                  gender="female", locale="zh-Hans", home_store="jingan",
+                  tags=["礼盒客", "坚果过敏"])  # fmt: skip
+    evil = _member(api, name=EVIL, phone="+8613912344471", tags=["<b>bold</b>"])
+    nobody = _member(api, phone="+33612344471")
+    for body in _orders(now):
+        _ok(api.put(f"/orders/{body.pop('channel')}/{body.pop('order_no')}", body))
+    member = {"id": lin}
+    award = {"member": member, "activity": "review", "source_key": "r-1", "points": 30}
+    _ok(api.post("/points/awards", award))
+    _ok(api.post("/points/redemptions", {"member": member, "points": 100, "reference": "till-7"}))
+    _ok(api.post(f"/members/{lin}/notes", {"text": "喜欢白毫银针 & <i>gifts</i>"}))
+    consent = {"granted": True, "wording": "2025-06", "source": "till"}
+    _ok(api.put(f"/members/{lin}/consents/sms/marketing", consent))
+    refund = {"refunded_at": _text(now - timedelta(days=2)), "amount": 4_000}
+    _ok(api.put("/orders/pos/JA-2/refunds/R-1", refund))
+    calculate_segments()
+    return Shop(lin, evil, nobody)
+
+
+def calculate_segments() -> None:
+    """What a worker does when somebody asks for it."""
+    with transaction():
+        run = jobs.queue_run(None, {}, now=clock.now())
+    assert run is not None
+    work.perform(run.id)
+
+
+def _member(api: Api, **body: Any) -> str:
+    return _ok(api.post("/members", body))["id"]
+
+
+def _orders(now: datetime) -> Iterator[dict[str, Any]]:
+    """Lin's visits over a year, the other's one."""
+    for number, days in enumerate((1, 20, 60, 100, 150, 200, 330)):
+        yield _order(f"JA-{number + 1}", "+8613812344471", now - timedelta(days=days), 16_800)
+    yield _order("JA-9", "+8613912344471", now - timedelta(days=3), 9_900, name=EVIL)
+
+
+def _order(
+    number: str, phone: str, at: datetime, price: int, name: str = "茉莉龙珠"
+) -> dict[str, Any]:
+    tea = {"line_no": 1, "sku": "tea-1", "name": name, "quantity": 2, "unit_price": price}
+    cup = {"line_no": 2, "sku": "cup-1", "name": "Cup", "quantity": 1, "unit_price": 8_000}
+    return {
+        "channel": "pos",
+        "order_no": number,
+        "member": {"phone": phone},
+        "status": "completed",
+        "placed_at": _text(at),
+        "paid_at": _text(at),
+        "delivered_at": _text(at),
+        "updated_at": _text(at),
+        "currency": "CNY",
+        "store": "jingan",
+        "lines": [tea, cup],
+    }
+
+
+def _text(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _ok(answer: Any) -> Any:
+    assert answer.status_code < 300, answer.text
+    return answer.get_json()
