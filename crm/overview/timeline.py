@@ -48,6 +48,8 @@ _POINTS = """
     ORDER BY at DESC, id DESC LIMIT :limit
 """
 
+_WHOLE = "SELECT * FROM ({parts}) t ORDER BY at DESC, id DESC LIMIT :limit"
+
 # What each permission lets see.
 SOURCES = {"members:read": [_EVENTS], "orders:read": [_ORDERS, _REFUNDS], "points:read": [_POINTS]}
 LATEST = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
@@ -66,9 +68,8 @@ def read(
         if permission in permissions
         for part in found
     ]
-    union = " UNION ALL ".join(parts)
     rows = db.session.execute(
-        text(union + " ORDER BY at DESC, id DESC LIMIT :limit"),
+        text(_WHOLE.format(parts=" UNION ALL ".join(parts))),
         {"member": member_id, "at": at, "id": last, "limit": limit + 1},
     )
     items = [{"id": row[1], "at": row[0], "kind": row[2], "data": row[3]} for row in rows]
