@@ -646,8 +646,9 @@ BEGIN
     END IF;
     SELECT p.document -> 'redemption' INTO v_rules FROM points_programme p
     WHERE p.effective_at <= v_now ORDER BY p.effective_at DESC, p.version DESC LIMIT 1;
-    v_account := points_open(v_door.member);
-    SELECT greatest(coalesce(sum(l.remaining), 0) - v_account.debt, 0) INTO v_available
+    SELECT * INTO v_account FROM points_account WHERE member_id = v_door.member FOR UPDATE;
+    SELECT greatest(coalesce(sum(l.remaining), 0) - coalesce(v_account.debt, 0), 0)
+    INTO v_available
     FROM points_lot l
     WHERE l.member_id = v_door.member AND l.remaining > 0 AND l.available_at <= v_now
       AND (l.expires_at IS NULL OR l.expires_at > v_now);
