@@ -5,14 +5,13 @@ import os
 
 import structlog
 from flask import Flask
-from flask_smorest import Api
 
 from crm import sandbox
 from crm.config import Config
 from crm.db import db, engine_options
 from crm.http import problems, requests
 from crm.http.application import Application
-from crm.http.openapi import OPENAPI
+from crm.http.openapi import OPENAPI, Api
 from crm.queue import connect
 from crm.rooms import BLUEPRINTS, INSTALLERS
 
