@@ -22,7 +22,8 @@ def look_up(body: dict[str, Any]):
 
     This store's first, then the most recently seen.
     """
-    found = finding.find(body["q"], store=body["store"], now=clock.now())
+    store = body["store"] or principal().store
+    found = finding.find(body["q"], store=store, now=clock.now())
     return {"data": found.hits, "shape": found.shape, "more": found.more}
 
 

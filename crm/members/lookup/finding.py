@@ -36,7 +36,7 @@ def find(typed: str, *, store: str | None = None, now: datetime) -> Found:
     """Look for a member by anything that staff type. One statement for each way that is tried."""
     ways = routes(typed, config().phone_region)
     for way in ways:
-        statement, values = _statement(way)
+        statement, values = statement_of(way)
         found = _run(statement, values, store, way.shape, now)
         if found.hits:
             return found
@@ -48,7 +48,8 @@ def show(ids: Sequence[UUID], shape: str, *, store: str | None = None, now: date
     return _run(statements.THESE, {"ids": list(ids)}, store, shape, now)
 
 
-def _statement(way: Route) -> tuple[TextClause, dict[str, Any]]:
+def statement_of(way: Route) -> tuple[TextClause, dict[str, Any]]:
+    """The statement that looks this way, and the values that are its own."""
     if way.shape in statements.BY_IDENTITY:
         return statements.BY_IDENTITY[way.shape], {"value": way.value}
     if way.shape == "email_prefix":
