@@ -27,7 +27,12 @@ AWARD = """
 """
 REDEEM = "SELECT * FROM points_redeem(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 TWINS = ("pk_idempotency_key", "pk_points_source")
-KEEP_ANSWER = "UPDATE idempotency_key SET body = %s WHERE key = %s RETURNING 1"
+# Of twins that say a refusal at the same time, the first one's words are kept, and given by all.
+KEEP_ANSWER = """
+    UPDATE idempotency_key SET body = CASE WHEN body = %s THEN %s ELSE body END WHERE key = %s
+    RETURNING body
+"""
+TRIES = 3
 REFUSALS: dict[str, type[Refused]] = {
     kind.code: kind
     for kind in (InsufficientPoints, NotRedeemableAmount, SourceKeyUsed, MemberNotFound)
@@ -72,13 +77,14 @@ def _head(claim: Claim, who: MemberRef) -> tuple[Any, ...]:
 
 
 def _once(sql: str, params: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Call a door; when a twin of this request was faster, its effect is found the second time."""
-    try:
-        return call(sql, params)
-    except UniqueViolation as error:
-        if error.diag.constraint_name not in TWINS:
-            raise
-        return call(sql, params)
+    """Call a door; when a twin of this request was faster, its effect is found the next time."""
+    for left in reversed(range(TRIES)):
+        try:
+            return call(sql, params)
+        except UniqueViolation as error:
+            if not left or error.diag.constraint_name not in TWINS:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _answer(claim: Claim, row: tuple[Any, ...] | None) -> Response:
@@ -88,18 +94,22 @@ def _answer(claim: Claim, row: tuple[Any, ...] | None) -> Response:
         turn_away()
     if status == 0:
         raise KeyReused()
-    if status >= 400 and body.startswith('{"') and '"refused"' in body:
-        return _refuse(claim, json.loads(body))
+    if status >= 400 and '"refused"' in body:
+        body = _words_of_refusal(claim, body)
     if replayed:
         return replay(status, body)
-    return Response(body, status, content_type="application/json")
+    kind = "application/json" if status < 400 else "application/problem+json"
+    return Response(body, status, content_type=kind)
 
 
-def _refuse(claim: Claim, found: dict[str, Any]) -> Response:
-    """Say the refusal in the caller's language, and keep those words for replays."""
-    kind = REFUSALS[found.pop("refused")]
-    found.pop("status")
-    response = answer(kind(**found))
-    if kind is not MemberNotFound:
-        call(KEEP_ANSWER, (response.get_data(as_text=True), claim.key))
-    return response
+def _words_of_refusal(claim: Claim, found: str) -> str:
+    """The refusal in the caller's language; these words are kept for replays."""
+    facts = json.loads(found)
+    kind = REFUSALS[facts.pop("refused")]
+    del facts["status"]
+    said = answer(kind(**facts)).get_data(as_text=True)
+    if kind is MemberNotFound:
+        return said  # nothing is kept for a member who may come to be known
+    kept = call(KEEP_ANSWER, (found, said, claim.key))
+    assert kept is not None, "the door has stored the refusal"
+    return kept[0]
