@@ -442,15 +442,22 @@ BEGIN
     IF v_members IS NULL THEN
         RETURN 0;
     END IF;
-    WITH lapsed AS (
-        SELECT DISTINCT ON (l.member_id) l.member_id, l.expires_at, sum(l.remaining) AS points
+    WITH lots AS (
+        SELECT l.member_id, l.id, l.expires_at, l.remaining,
+               rank() OVER (PARTITION BY l.member_id ORDER BY l.expires_at) AS place,
+               sum(l.remaining) OVER (PARTITION BY l.member_id ORDER BY l.expires_at, l.opened_by)
+                   AS running
         FROM points_lot l
         WHERE l.member_id = ANY (v_members) AND l.remaining > 0 AND l.expires_at <= p_now
-        GROUP BY l.member_id, l.expires_at
-        ORDER BY l.member_id, l.expires_at
+    ), closing AS (
+        -- no lot holds more than an entry may say, so the first always fits
+        SELECT * FROM lots WHERE place = 1 AND running <= 1000000000
+    ), lapsed AS (
+        SELECT member_id, expires_at, sum(remaining) AS points FROM closing
+        GROUP BY member_id, expires_at
     ), closed AS (
-        UPDATE points_lot l SET remaining = 0 FROM lapsed d
-        WHERE l.member_id = d.member_id AND l.expires_at = d.expires_at AND l.remaining > 0
+        UPDATE points_lot l SET remaining = 0 FROM closing c
+        WHERE l.member_id = c.member_id AND l.id = c.id
         RETURNING l.member_id, l.id, OLD.remaining AS points
     ), accounts AS (
         UPDATE points_account a
