@@ -1,10 +1,13 @@
 """Reading the ledger: balances at any instant, and a member's entries. Nothing here waits for jobs.
 
 Spendable at an instant: lots with available_at <= instant < expires_at, whatever sweeps have run.
+A debt is paid by what becomes spendable, at that instant, whether or not the release has run.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -12,60 +15,36 @@ from sqlalchemy import text
 from crm.db import db
 from crm.http.pagination import decode, page
 
+MOST_INSTANTS = 200
+
 NOW = text("""
-    SELECT
-        coalesce(sum(l.remaining) FILTER (WHERE l.available_at <= :at), 0)::bigint AS available,
-        coalesce(sum(l.remaining) FILTER (WHERE l.available_at IS NULL OR l.available_at > :at), 0
-            )::bigint AS pending,
-        coalesce(max(a.debt), 0)::bigint AS debt,
-        coalesce(max(a.lifetime_earned), 0)::bigint AS lifetime_earned
-    FROM (SELECT CAST(:member AS uuid) AS id) m
-    LEFT JOIN points_account a ON a.member_id = m.id
-    LEFT JOIN points_lot l ON l.member_id = m.id AND l.remaining > 0
-        AND (l.expires_at IS NULL OR l.expires_at > :at)
+    SELECT a.debt, a.lifetime_earned, l.available_at, l.expires_at, l.opened_by, l.remaining
+    FROM points_account a
+    LEFT JOIN points_lot l ON l.member_id = a.member_id AND l.remaining > 0
+        AND (l.expires_at IS NULL OR l.expires_at > :now)
+    WHERE a.member_id = :member
 """)
 
 # The past as it was: lots opened by then, with what had been moved by then.
-LOTS_THEN = """
-    SELECT l.available_at, l.expires_at, l.size + coalesce((
-        SELECT sum(m.points) FROM points_movement m
-        JOIN points_entry e ON e.member_id = m.member_id AND e.seq = m.seq
-        WHERE m.member_id = l.member_id AND m.lot_id = l.id AND e.occurred_at <= :at), 0
-        ) AS remaining
-    FROM points_lot l
-    JOIN points_entry o ON o.member_id = l.member_id AND o.seq = l.opened_by
-    WHERE l.member_id = :member AND o.occurred_at <= :at
-"""
-
-THEN = text(f"""
-    WITH lots AS ({LOTS_THEN}), entries AS (
+THEN = text("""
+    WITH lots AS (
+        SELECT l.available_at, l.expires_at, l.opened_by, l.size + coalesce((
+            SELECT sum(m.points) FROM points_movement m
+            JOIN points_entry e ON e.member_id = m.member_id AND e.seq = m.seq
+            WHERE m.member_id = l.member_id AND m.lot_id = l.id AND e.occurred_at <= :at), 0
+            )::bigint AS remaining
+        FROM points_lot l
+        JOIN points_entry o ON o.member_id = l.member_id AND o.seq = l.opened_by
+        WHERE l.member_id = :member AND o.occurred_at <= :at
+    ), said AS (
         SELECT coalesce(sum(points), 0) AS balance,
                coalesce(sum(points) FILTER (WHERE kind IN ('earn', 'award')), 0) AS earned
         FROM points_entry WHERE member_id = :member AND occurred_at <= :at
-    ), held AS (
-        SELECT coalesce(sum(remaining), 0) AS all_lots,
-               coalesce(sum(remaining) FILTER (
-                   WHERE available_at <= :at AND (expires_at IS NULL OR expires_at > :at)), 0)
-                   AS available,
-               coalesce(sum(remaining) FILTER (
-                   WHERE (available_at IS NULL OR available_at > :at)
-                     AND (expires_at IS NULL OR expires_at > :at)), 0) AS pending
-        FROM lots
     )
-    SELECT available::bigint, pending::bigint, (all_lots - balance)::bigint AS debt,
-           earned::bigint AS lifetime_earned
-    FROM held, entries
-""")  # noqa: S608  # both parts are constants of this module
-
-UPCOMING = text("""
-    SELECT expires_at AS at, sum(remaining)::bigint AS points, 'expires' AS what FROM points_lot
-    WHERE member_id = :member AND remaining > 0 AND available_at <= :at AND expires_at > :at
-    GROUP BY expires_at
-    UNION ALL
-    SELECT available_at, sum(remaining)::bigint, 'releases' FROM points_lot
-    WHERE member_id = :member AND remaining > 0 AND available_at > :at
-    GROUP BY available_at
-    ORDER BY at LIMIT 200
+    SELECT (coalesce((SELECT sum(remaining) FROM lots), 0) - s.balance)::bigint AS debt,
+           s.earned::bigint AS lifetime_earned,
+           l.available_at, l.expires_at, l.opened_by, l.remaining
+    FROM said s LEFT JOIN lots l ON l.remaining > 0 AND (l.expires_at IS NULL OR l.expires_at > :at)
 """)
 
 ENTRIES = text("""
@@ -83,31 +62,76 @@ OPEN_LOTS = text("""
 """)
 
 
+class Lot(NamedTuple):
+    """Points that share one expiry, and when they become spendable (None: on a release only)."""
+
+    available_at: datetime | None
+    expires_at: datetime | None
+    opened_by: int
+    remaining: int
+
+    def is_valid(self, at: datetime) -> bool:
+        """Whether it has not lapsed by then."""
+        return self.expires_at is None or self.expires_at > at
+
+    def is_released(self, at: datetime) -> bool:
+        """Whether its points may be spent by then."""
+        return self.available_at is not None and self.available_at <= at
+
+
 def balance(member_id: UUID, at: datetime, *, now: datetime) -> dict[str, Any]:
     """A member's points at an instant: the past as it was, the future as it will be if nothing
-    else happens (releases and lapses included).
+    else happens (releases, lapses and debts included).
 
     Keys: available, pending, held, debt, lifetime_earned (points), expiring, pending_release
     (lists by instant, from `at` on).
     """
-    key = {"member": member_id, "at": at}
-    row = db.session.execute(THEN if at < now else NOW, key).mappings().one()
-    spendable = max(row["available"] - row["debt"], 0) if at >= now else row["available"]
-    expiring, releases = [], []
-    for item in db.session.execute(UPCOMING, key) if at >= now else ():
-        if item.what == "expires":
-            expiring.append({"expires_at": item.at, "points": item.points})
-        else:
-            releases.append({"available_at": item.at, "points": item.points})
+    statement = THEN if at < now else NOW
+    rows = db.session.execute(statement, {"member": member_id, "at": at, "now": now}).all()
+    found = [Lot(*row[2:]) for row in rows if row.remaining is not None]
+    debt, earned = (rows[0].debt, rows[0].lifetime_earned) if rows else (0, 0)
+    lots, debt = _paid(found, debt, min(at, now), at)
+    valid = [lot for lot in lots if lot.remaining and lot.is_valid(at)]
+    spendable = [lot for lot in valid if lot.is_released(at)]
+    waiting = [lot for lot in valid if not lot.is_released(at)]
     return {
-        "available": spendable,
-        "pending": row["pending"],
+        "available": sum(lot.remaining for lot in spendable),
+        "pending": sum(lot.remaining for lot in waiting),
         "held": 0,
-        "debt": row["debt"] - (row["available"] - spendable) if at >= now else row["debt"],
-        "lifetime_earned": row["lifetime_earned"],
-        "expiring": expiring,
-        "pending_release": releases,
+        "debt": debt,
+        "lifetime_earned": earned,
+        "expiring": [
+            {"expires_at": one, "points": points}
+            for one, points in _by_instant((lot.expires_at, lot.remaining) for lot in spendable)
+        ],
+        "pending_release": [
+            {"available_at": one, "points": points}
+            for one, points in _by_instant((lot.available_at, lot.remaining) for lot in waiting)
+        ],
     }
+
+
+def _paid(lots: list[Lot], debt: int, start: datetime, at: datetime) -> tuple[list[Lot], int]:
+    """The lots at `at`, and what is left of the debt that they pay as they become spendable."""
+    if debt <= 0:
+        return lots, 0
+    left = []
+    never = datetime.max.replace(tzinfo=at.tzinfo)
+    order = [(max(lot.available_at or never, start), lot.expires_at or never, lot) for lot in lots]
+    for released, _, lot in sorted(order, key=lambda item: (*item[:2], item[2].opened_by)):
+        pays = min(debt, lot.remaining) if released <= at and lot.is_valid(released) else 0
+        debt -= pays
+        left.append(lot._replace(remaining=lot.remaining - pays))
+    return left, debt
+
+
+def _by_instant(pairs: Iterable[tuple[datetime | None, int]]) -> list[tuple[datetime, int]]:
+    """Sums by instant, the earliest first; what has no instant is left out."""
+    sums: Counter[datetime] = Counter()
+    for at, points in pairs:
+        if at is not None:
+            sums[at] += points
+    return sorted(sums.items())[:MOST_INSTANTS]
 
 
 def entries(member_id: UUID, limit: int, cursor: str | None) -> dict[str, Any]:
