@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from bench.seeding import settle
 from crm.demo import people
@@ -54,9 +55,14 @@ def _write(connection: psycopg.Connection, numbers: range) -> None:
             rows[table].append(row)
     with connection.transaction():
         for table, columns in _TABLES.items():
-            with connection.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copying:
+            with connection.cursor().copy(_copying(table, columns)) as copying:
                 for row in rows[table]:
                     copying.write_row(row)
+
+
+def _copying(table: str, columns: str) -> sql.Composed:
+    names = sql.SQL(", ").join(map(sql.Identifier, columns.split(", ")))
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
 
 
 def _rows(number: int) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -18,6 +18,7 @@ from crm.members.identity import MemberRef, resolve_many
 from crm.members.models import Member
 
 ATTEMPTS = 5
+STORES = text("SELECT code FROM store WHERE code = ANY(:codes)")
 
 
 class Registered(NamedTuple):
@@ -120,17 +121,16 @@ def _owner(
 
 
 def _check_stores(entries: Sequence[tuple[int, Entry]], at_item: bool) -> None:
-    named = {entry.draft.columns.get("home_store") for _, entry in entries} - {None}
-    known = set(
-        db.session.scalars(
-            text("SELECT code FROM store WHERE code = ANY(:codes)"), {"codes": list(named)}
-        )
-        if named
-        else ()
-    )
-    for place, entry in entries:
-        code = entry.draft.columns.get("home_store")
-        if code is not None and code not in known:
+    named = [
+        (place, entry.draft.columns["home_store"])
+        for place, entry in entries
+        if entry.draft.columns.get("home_store")
+    ]
+    if not named:
+        return
+    known = set(db.session.scalars(STORES, {"codes": list({code for _, code in named})}))
+    for place, code in named:
+        if code not in known:
             prefix = f"/{place}" if at_item else ""
             raise UnknownStore(pointer=f"{prefix}/home_store", store=code)
 
