@@ -20,6 +20,7 @@ from crm import clock, installation, worker
 from crm.db import config, db, transaction
 from crm.demo.places import STORES
 from crm.demo.shop import ZONE, Shop
+from crm.members import jobs as members_jobs
 from crm.members import registration, stores
 from crm.orders import incoming, intake
 from crm.orders import jobs as order_jobs
@@ -140,6 +141,7 @@ def _finish(report: Report) -> None:
         lambda: points_jobs.release(slot),
         lambda: points_jobs.expire(slot),
         lambda: order_jobs.review(slot),
+        lambda: members_jobs.refresh_ranking(slot),
         _segment,
     ]
     for done, step in enumerate(steps):
