@@ -4,14 +4,10 @@ from datetime import datetime
 
 from crm.db import transaction
 from crm.members import ranking
-from crm.queue import job
+from crm.queue import job, never_on_the_way
 
 
-def _due_from(now: datetime) -> datetime | None:
-    return now if ranking.is_behind() else None
-
-
-@job("members.refresh_ranking", every="37 19 * * *", due_from=_due_from)
+@job("members.refresh_ranking", every="37 19 * * *", due_from=never_on_the_way)
 def refresh_ranking(slot: datetime) -> int:
     """Every night: the order of lookups follows the visits. Returns how many rows moved."""
     with transaction():

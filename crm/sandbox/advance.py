@@ -77,23 +77,27 @@ def _lock(connection: Connection) -> None:
 
 
 def _walk(start: datetime, target: datetime) -> dict[str, int]:
+    """Go from slot to slot. A job is asked for its next one when it has run; jobs without work
+    are asked again once a day, for the others may have made some."""
     ran: Counter[str] = Counter()
-    _drain(ran)
-    at = start
-    while True:
-        due = [(slot, job.name) for job in JOBS.values() if (slot := next_slot(job, at, target))]
-        if not due:
-            break
-        at = min(slot for slot, _ in due)
+    _drain()
+    upcoming = {name: next_slot(job, start, target) for name, job in JOBS.items()}
+    asked_on = start.date()
+    while due := [slot for slot in upcoming.values() if slot is not None]:
+        at = min(due)
+        names = sorted(name for name, slot in upcoming.items() if slot == at)
         _set(at)
-        for slot, name in sorted(due):
-            if slot == at:
-                with transaction():
-                    put_slot(JOBS[name], slot)
-                ran[name] += 1
-        _drain(ran)
+        with transaction():
+            for name in names:
+                put_slot(JOBS[name], at)
+        _drain()
+        ran.update(names)
+        idle = [name for name, slot in upcoming.items() if slot is None and at.date() > asked_on]
+        asked_on = at.date()
+        for name in (*names, *idle):
+            upcoming[name] = next_slot(JOBS[name], at, target)
     _set(target)
-    _drain(ran)
+    _drain()
     return dict(ran)
 
 
@@ -123,6 +127,6 @@ def _set(at: datetime) -> None:
         )
 
 
-def _drain(ran: Counter[str]) -> None:
+def _drain() -> None:
     for queue in QUEUES:
         worker.drain(queue)
