@@ -26,6 +26,7 @@ PROMISES = {
     "earning_has_one_source": N_("Nothing earned points twice"),
     "movements_follow_their_entry": N_("Every spend names the lots that paid it"),
     "nothing_expired_early": N_("Nothing expired before its day"),
+    "nothing_spent_outside_its_time": N_("Nothing was spent before or after its time"),
     "clawback_is_at_most_earned": N_("No refund took back more than was earned"),
 }
 JOB_NAMES = {

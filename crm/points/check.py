@@ -93,20 +93,33 @@ INVARIANTS: dict[str, str] = {
         WHERE e.kind IN ('earn', 'award')
           AND (s.member_id, s.seq) IS DISTINCT FROM (e.member_id, e.seq)""",
     "movements_follow_their_entry": """
-        SELECT e.member_id, e.seq, format('entry %s, movements %s', e.points, m.points) AS detail
-        FROM points_entry e JOIN (
+        SELECT e.member_id, e.seq,
+               format('entry %s, lot %s, movements %s', e.points, l.size, m.points) AS detail
+        FROM points_entry e
+        LEFT JOIN points_lot l ON l.member_id = e.member_id AND l.opened_by = e.seq
+        LEFT JOIN (
             SELECT member_id, seq, sum(points) AS points FROM points_movement
             GROUP BY member_id, seq
-        ) m USING (member_id, seq)
-        WHERE m.points <> CASE e.kind
+        ) m ON m.member_id = e.member_id AND m.seq = e.seq
+        WHERE coalesce(m.points, 0) <> CASE e.kind
             WHEN 'absorb' THEN -(e.data ->> 'absorbed')::bigint
-            ELSE e.points + coalesce((e.data ->> 'debt')::bigint, 0) END""",
+            ELSE e.points - coalesce(l.size, 0) + coalesce((e.data ->> 'debt')::bigint, 0) END""",
     "nothing_expired_early": """
         SELECT m.member_id, m.seq, format('lot %s is valid until %s', l.id, l.expires_at) AS detail
         FROM points_movement m
         JOIN points_entry e USING (member_id, seq)
         JOIN points_lot l ON l.member_id = m.member_id AND l.id = m.lot_id
         WHERE e.kind = 'expire' AND (l.expires_at IS NULL OR l.expires_at > e.occurred_at)""",
+    "nothing_spent_outside_its_time": """
+        SELECT m.member_id, m.seq,
+               format('lot %s is spendable from %s until %s', l.id, l.available_at, l.expires_at)
+                   AS detail
+        FROM points_movement m
+        JOIN points_entry e USING (member_id, seq)
+        JOIN points_lot l ON l.member_id = m.member_id AND l.id = m.lot_id
+        WHERE e.kind IN ('redeem', 'absorb')
+          AND NOT coalesce(l.available_at <= e.occurred_at
+                           AND (l.expires_at IS NULL OR l.expires_at > e.occurred_at), false)""",
     "clawback_is_at_most_earned": """
         SELECT a.member_id, NULL::integer AS seq,
                format('earned %s, clawed back %s', a.lifetime_earned, c.points) AS detail
