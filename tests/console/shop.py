@@ -28,6 +28,14 @@ class Shop:
     nobody: str
 
 
+@dataclass(frozen=True)
+class Served:
+    """A shop on a server that browsers reach."""
+
+    address: str
+    shop: Shop
+
+
 def furnish(api: Api) -> Shop:
     """Stores, members, their orders, awards, notes and consents; and the segments of them all."""
     for code, name in STORES.items():

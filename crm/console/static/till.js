@@ -10,12 +10,19 @@ const fresh = () => found.querySelector("[data-asked]")?.dataset.asked === box.v
 
 let waiting;
 
+/* The chosen member beside the list; only the last choice counts, however fast the keys. */
+function glanceAt(row) {
+  clearTimeout(waiting);
+  const fetch = () =>
+    htmx.ajax("GET", row.dataset.glance, { source: "#glance", target: "#glance" });
+  waiting = setTimeout(fetch, 120);
+}
+
 function choose(row) {
   for (const other of rows()) other.setAttribute("aria-selected", String(other === row));
   box.setAttribute("aria-activedescendant", row.id);
   row.scrollIntoView({ block: "nearest" });
-  clearTimeout(waiting);
-  waiting = setTimeout(() => htmx.ajax("GET", row.dataset.glance, "#glance"), 120);
+  glanceAt(row);
 }
 
 function move(step) {
@@ -60,13 +67,14 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target !== found) return;
   box.setAttribute("aria-expanded", String(rows().length > 0));
-  const first = chosen();
-  if (first) box.setAttribute("aria-activedescendant", first.id);
+  clearTimeout(waiting);
+  if (chosen()) choose(chosen());
   else box.removeAttribute("aria-activedescendant");
   history.replaceState({ ...history.state, asked: box.value }, "");
 });
 
 document.addEventListener("DOMContentLoaded", () => {
+  if (chosen()) glanceAt(chosen());
   if (!history.state?.asked || box.value) return;
   box.value = history.state.asked;
   htmx.trigger(box, "input");

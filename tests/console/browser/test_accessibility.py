@@ -1,0 +1,70 @@
+"""Every page can be used by everyone: axe-core finds nothing, in both themes; nothing overflows."""
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+from shop import Served
+
+Opened = Callable[..., Page]
+PAGES = {
+    "sign-in": "/console/sign-in",
+    "till": "/console/till",
+    "member": "/console/members/{lin}",
+    "member without history": "/console/members/{nobody}",
+    "ledger": "/console/members/{lin}/ledger",
+    "segments": "/console/segments",
+    "segment": "/console/segments/prospects",
+    "programme": "/console/programme",
+    "developers": "/console/developers",
+    "trust": "/console/trust",
+    "account": "/console/account",
+    "help": "/console/help",
+    "not found": "/console/nowhere",
+}
+VIEWPORTS = {"desk": (1440, 900), "tablet": (820, 1180), "phone": (390, 844)}
+
+
+def show(page: Page, name: str, served: Served) -> None:
+    """Bring a page to rest, with what it fetches by itself."""
+    page.goto(PAGES[name].format(**vars(served.shop)))
+    if name == "till":
+        page.fill("#find", "4471")
+        page.wait_for_selector("#glance .r-figure")
+    if name == "trust":
+        page.wait_for_selector(".r-checks")
+
+
+def is_stranger(name: str) -> bool:
+    return name == "sign-in"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(opened: Opened, served: Served, name: str, theme: str):
+    role = None if is_stranger(name) else "admin"
+    page = opened(role, color_scheme=theme)
+    show(page, name, served)
+    if not is_stranger(name):
+        page.click("[data-menu] summary")
+    for details in page.query_selector_all("main details:not([open]) > summary"):
+        details.click()
+    found = Axe().run(page).response["violations"]
+    told = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]
+    assert told == []
+
+
+@pytest.mark.parametrize("viewport", VIEWPORTS)
+@pytest.mark.parametrize("locale", ["en", "zh-Hans", "zh-Hant"])
+def test_nothing_is_wider_than_the_screen(
+    opened: Opened, served: Served, locale: str, viewport: str
+):
+    width, height = VIEWPORTS[viewport]
+    size = {"width": width, "height": height}
+    insider, stranger = opened("admin", locale, viewport=size), opened(None, locale, viewport=size)
+    for name in PAGES:
+        page = stranger if is_stranger(name) else insider
+        show(page, name, served)
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, (name, wide)
