@@ -89,7 +89,9 @@ def _said(asked: str, found: Found) -> str:
             "<strong>{count} members</strong> fit.",
             len(found.hits),
         )
-    return many if len(found.hits) == 1 else many + " " + gettext(ORDER)
+    if len(found.hits) == 1:
+        return many
+    return say(N_("{first} {second}"), first=many, second=gettext(ORDER))
 
 
 def _hit(hit: dict[str, Any], found: Found, points: int, top: int, now: datetime) -> dict[str, Any]:

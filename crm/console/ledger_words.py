@@ -79,34 +79,37 @@ def _reference(source: Mapping[str, Any]) -> str:
     return source["id"] if shown else ""
 
 
-def lot(
-    row: Mapping[str, Any], numbers: Mapping[str, str], now: datetime, zone: tzinfo
-) -> dict[str, Any]:
+def lot(row: Mapping[str, Any], now: datetime, zone: tzinfo) -> dict[str, Any]:
     """One of `crm.points.balances.open_lots` as the member page shows it."""
     available, expires = row["available_at"], row["expires_at"]
     pending = available is None or available > now
+    soon = not pending and expires is not None and expires <= now + SOON
+    today = now.astimezone(zone).date()
     is_order = row["source_type"] == "order"
-    name = numbers.get(row["source_id"], "") if is_order else kind("award", row["source_type"])
-    day = formats.iso_day(row["occurred_at"].astimezone(zone).date(), now.astimezone(zone).date())
     return {
-        "source": f"{name} {day}".strip(),
+        "source": say(
+            N_("{what} {day}"),
+            what=gettext(N_("Order")) if is_order else kind("award", row["source_type"]),
+            day=formats.iso_day(row["occurred_at"].astimezone(zone).date(), today),
+        ),
         "left": row["remaining"],
         "got": row["size"],
         "share": 100 * row["remaining"] / row["size"],
         "pending": pending,
-        "soon": not pending and expires is not None and expires <= now + SOON,
-        "until": _until(available if pending else None, pending, expires, now, zone),
+        "soon": soon,
+        "until": _from(available, today, zone) if pending else _until(expires, today, zone, soon),
     }
 
 
-def _until(
-    available: datetime | None, pending: bool, expires: datetime | None, now: datetime, zone: tzinfo
-) -> str:
-    today = now.astimezone(zone).date()
-    if pending and available is None:
+def _from(available: datetime | None, today: date, zone: tzinfo) -> str:
+    if available is None:
         return gettext(N_("not released yet"))
-    if available is not None:
-        return say(N_("from {day}"), day=formats.day(available.astimezone(zone).date(), today))
+    return say(N_("from {day}"), day=formats.day(available.astimezone(zone).date(), today))
+
+
+def _until(expires: datetime | None, today: date, zone: tzinfo, soon: bool) -> str:
+    """The last day on which a lot can be spent."""
     if expires is None:
         return gettext(N_("for ever"))
-    return formats.day((expires - INSTANT).astimezone(zone).date(), today)
+    last = (expires - INSTANT).astimezone(zone).date()
+    return formats.day(last, today) if soon else formats.iso_day(last, today)

@@ -57,13 +57,12 @@ def ledger(member_id: UUID, now: datetime, zone: tzinfo) -> dict[str, Any]:
     found = balances.entries(member_id, READ, None)
     rows, lots = found["data"], balances.open_lots(member_id, now=now, limit=LOTS)
     numbers = ledger_words.order_numbers(
-        [(row["source"]["type"], row["source"]["id"]) for row in rows[:SHOWN]]
-        + [(row["source_type"], row["source_id"]) for row in lots]
+        (row["source"]["type"], row["source"]["id"]) for row in rows[:SHOWN]
     )
     return {
         "entries": [ledger_words.entry(row, numbers, zone, today) for row in rows[:SHOWN]],
         "older": len(rows) > SHOWN,
-        "lots": [ledger_words.lot(row, numbers, now, zone) for row in lots],
+        "lots": [ledger_words.lot(row, now, zone) for row in lots],
         "chart": _chart(rows, now, zone),
     }
 

@@ -144,13 +144,13 @@ def _frequency_head(starts: list[int], at: int) -> str:
 
 
 def _movement(moves: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The matrix of those who had a segment before; None when nobody had."""
+    """The matrix of those who had a segment before; None when nobody moved."""
     known = {(move["from"], move["to"]): move["members"] for move in moves if move["from"]}
-    if not known:
+    moved = sum(members for (old, new), members in known.items() if old != new)
+    if not moved:
         return None
     codes = [code for code in CODES if any(code in pair for pair in known)]
     largest = max(known.values())
-    moved = sum(members for (old, new), members in known.items() if old != new)
     return {
         "names": [_name(code) for code in codes],
         "told": ngettext("{count} member moved.", "{count} members moved.", moved),

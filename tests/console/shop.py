@@ -47,7 +47,7 @@ def furnish(api: Api) -> Shop:
     evil = _member(api, name=EVIL, phone="+8613912344471", tags=["<b>bold</b>"])
     nobody = _member(api, phone="+33612344471")
     for body in _orders(now):
-        _ok(api.put(f"/orders/{body.pop('channel')}/{body.pop('order_no')}", body))
+        buy(api, body)
     member = {"id": lin}
     award = {"member": member, "activity": "review", "source_key": "r-1", "points": 30}
     _ok(api.post("/points/awards", award))
@@ -59,6 +59,13 @@ def furnish(api: Api) -> Shop:
     _ok(api.put("/orders/pos/JA-2/refunds/R-1", refund))
     calculate_segments()
     return Shop(lin, evil, nobody)
+
+
+def buy(api: Api, body: dict[str, Any]) -> None:
+    """Write an order as `order` makes it."""
+    path = f"/orders/{body['channel']}/{body['order_no']}"
+    rest = {name: value for name, value in body.items() if name not in ("channel", "order_no")}
+    _ok(api.put(path, rest))
 
 
 def calculate_segments() -> None:
@@ -76,13 +83,14 @@ def _member(api: Api, **body: Any) -> str:
 def _orders(now: datetime) -> Iterator[dict[str, Any]]:
     """Lin's visits over a year, the other's one."""
     for number, days in enumerate((1, 20, 60, 100, 150, 200, 330)):
-        yield _order(f"JA-{number + 1}", "+8613812344471", now - timedelta(days=days), 16_800)
-    yield _order("JA-9", "+8613912344471", now - timedelta(days=3), 9_900, name=EVIL)
+        yield order(f"JA-{number + 1}", "+8613812344471", now - timedelta(days=days), 16_800)
+    yield order("JA-9", "+8613912344471", now - timedelta(days=3), 9_900, name=EVIL)
 
 
-def _order(
+def order(
     number: str, phone: str, at: datetime, price: int, name: str = "茉莉龙珠"
 ) -> dict[str, Any]:
+    """An order of two things by the member with this phone."""
     tea = {"line_no": 1, "sku": "tea-1", "name": name, "quantity": 2, "unit_price": price}
     cup = {"line_no": 2, "sku": "cup-1", "name": "Cup", "quantity": 1, "unit_price": 8_000}
     return {

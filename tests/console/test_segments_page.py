@@ -1,12 +1,14 @@
 """The segments page reads out the newest finished run, and starts another."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from api_client import Api
-from shop import Shop, calculate_segments
+from shop import Shop, buy, calculate_segments, order
 from sqlalchemy import func, select
 from visitor import Visitor, words
 
+from crm import clock
 from crm.console import segment_figures, segment_quality
 from crm.db import db
 from crm.segments.models import SegmentationRun
@@ -55,11 +57,15 @@ def test_a_run_is_started_once_watched_and_then_shown(signed_in: As, shop: Shop)
     assert visitor.get("/segments/progress").headers["HX-Refresh"] == "true"
 
 
-def test_who_moved_where_is_shown_from_the_second_run_on(signed_in: As, shop: Shop):
+def test_who_moved_where_is_shown_once_somebody_has_moved(signed_in: As, shop: Shop, admin: Api):
     visitor = signed_in("marketer")
-    assert "Buyers and what they bring" in words(visitor.get("/segments"))
     calculate_segments()
-    assert "Who moved where" in words(visitor.get("/segments"))
+    assert "Buyers and what they bring" in words(visitor.get("/segments")), "nobody has moved"
+    buy(admin, order("N-1", "+33612344471", clock.now() - timedelta(hours=1), 5_000))
+    calculate_segments()
+    page = words(visitor.get("/segments"))
+    assert "Who moved where" in page
+    assert "1 member moved." in page
 
 
 def test_a_failed_run_is_owned_up_to(signed_in: As, shop: Shop):

@@ -19,7 +19,10 @@ function glanceAt(row) {
 }
 
 function choose(row) {
-  for (const other of rows()) other.setAttribute("aria-selected", String(other === row));
+  rows().forEach((other, place) => {
+    other.setAttribute("aria-selected", String(other === row));
+    other.querySelector("kbd").textContent = other === row ? "↵" : place + 1;
+  });
   box.setAttribute("aria-activedescendant", row.id);
   row.scrollIntoView({ block: "nearest" });
   glanceAt(row);

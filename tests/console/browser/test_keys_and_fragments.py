@@ -149,7 +149,7 @@ def test_a_run_is_watched_until_it_is_done(opened: Opened, shop_app: Flask):
         work.perform(queued.id)
         assert runs.get(queued.id).state == "done"
         db.session.remove()
-    expect(page.get_by_role("heading", name="Who moved where")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("button", name="Calculate again")).to_be_visible(timeout=10_000)
 
 
 def test_all_of_it_works_without_scripts(opened: Opened, served: Served):
