@@ -156,4 +156,5 @@ def _percent(share: float) -> int:
 def money(amount: int, currency: str) -> str:
     """An amount in minor units as people write it."""
     value = Decimal(amount).scaleb(-get_currency_precision(currency))
-    return format_currency(value, currency, locale=BABEL[locale()])
+    written = format_currency(value, currency, locale=BABEL[locale()])
+    return written.replace("CN¥", "¥")  # a shop's own currency needs no country, as on its pages
