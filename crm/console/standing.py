@@ -1,6 +1,5 @@
 """How far a member is on the ladder, in sentences that staff can say aloud."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -47,12 +46,12 @@ def told(
 ) -> dict[str, Any]:
     """What parts/climb.html shows: the way to the next tier, and how long the present one lasts."""
     tier = ladder.tier(progress.tier).name(locale())
-    found: dict[str, Any] = {"tier": tier, "next": "", "sentences": []}
+    lasts = _lasting(progress, ladder, currency, zone, now)
+    found: dict[str, Any] = {"tier": tier, "next": "", "lasts": lasts}
     if progress.next is None:
         found["title"] = say(N_("{tier}, the highest tier"), tier=tier)
     else:
         found |= _climb(progress.next, ladder, currency, gender)
-    found["sentences"] += _lasting(progress, ladder, currency, zone, now)
     return found
 
 
@@ -72,7 +71,7 @@ def _climb(goal: Goal, ladder: Ladder, currency: str, gender: str | None) -> dic
         "reached_text": reached,
         "goal_text": asked,
         "label": say(N_("{reached} of {asked} to {tier}"), reached=reached, asked=asked, tier=name),
-        "sentences": [_makes(need, currency, whom, name) for need in needed],
+        "makes": [_makes(need, currency, whom, name) for need in needed],
     }
 
 
@@ -112,7 +111,7 @@ def _makes(need: Need, currency: str, whom: str, tier: str) -> str:
 
 def _lasting(
     progress: Progress, ladder: Ladder, currency: str, zone: tzinfo, now: datetime
-) -> Iterable[str]:
+) -> list[str]:
     ends, keep = progress.standing.valid_until, progress.keep
     if ends is None or keep is None:
         return []

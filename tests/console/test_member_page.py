@@ -30,11 +30,16 @@ def test_the_page_shows_what_the_api_says(signed_in: As, shop: Shop, admin: Api)
         assert f"{figure} {entry['balance_after']:,}" in page
 
 
-def test_the_page_says_how_far_it_is_in_the_readers_language(signed_in: As, shop: Shop):
+def test_how_far_it_is_is_said_in_the_readers_language(signed_in: As, shop: Shop):
     path = f"/members/{shop.lin}"
-    assert re.search(r"more</strong> makes her|more makes her", words(signed_in("admin").get(path)))
-    assert re.search(r"再(消费|下) .* 就升为", words(signed_in("manager", "zh-Hans").get(path)))
-    assert re.search(r"再(消費|下) .* 就升為", words(signed_in("manager", "zh-Hant").get(path)))
+    english, simplified, traditional = (
+        signed_in(role, locale)
+        for role, locale in (("admin", "en"), ("manager", "zh-Hans"), ("manager", "zh-Hant"))
+    )
+    assert re.search(r"¥\S+ to (Silver|Gold)", words(english.get(path)))
+    assert re.search(r"¥\S+ more makes her (Silver|Gold)", words(english.get(path + "/glance")))
+    assert re.search(r"再消费 ¥\S+ 就升为(银牌|金牌)", words(simplified.get(path + "/glance")))
+    assert re.search(r"離(銀牌|金牌)還差 ¥", words(traditional.get(path)))
 
 
 def test_orders_refunds_notes_consents_and_awards_are_told(signed_in: As, shop: Shop):
