@@ -34,7 +34,7 @@ def test_a_regulars_reasons_compare_with_other_customers():
     assert said(BUYER) == [
         "Last purchase 132 days ago; more recent than 40% of customers",
         "Bought on 4 days, about every 41 days; more often than 60% of customers",
-        "Spent CN¥1,234.56 in all; more than 80% of customers",
+        "Spent ¥1,234.56 in all; more than 80% of customers",
     ]
 
 
@@ -61,7 +61,7 @@ def test_a_prospect_has_reasons_too():
         (
             "zh-Hant",
             "上次購買在 132 天前，比 40% 的顧客更近",
-            "累計消費 CN¥1,234.56，比 80% 的顧客多",
+            "累計消費 ¥1,234.56，比 80% 的顧客多",
         ),
     ],
 )
@@ -82,7 +82,7 @@ def test_without_a_run_reasons_compare_with_nobody():
     assert said(BUYER, None) == [
         "Last purchase 132 days ago",
         "Bought on 4 days, about every 41 days",
-        "Spent CN¥1,234.56 in all",
+        "Spent ¥1,234.56 in all",
     ]
     assert said(NOBODY, None) == ["No purchase yet", "Registered 12 days ago"]
 
