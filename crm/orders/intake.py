@@ -154,7 +154,7 @@ def put_refund(
     The same refund again changes nothing; another one under its number is refused
     (`refund_no_used`). Refuses `refund_exceeds_paid`, `unknown_line`.
     """
-    work = Work([(channel, order_no)], [], now)
+    work = Work([(channel, order_no)], [], now, alone=True)
     order = work.orders.get((channel, order_no))
     lines = body["lines"]
     pieces = None if lines is None else {line["line_no"]: line["quantity"] for line in lines}

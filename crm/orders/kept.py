@@ -5,12 +5,22 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 from sqlalchemy import text
 
 from crm.db import as_rows, db
 from crm.orders.incoming import Line
 from crm.orders.pricing import Refund
+
+ORDER_AND_REFUND = 7_301_130  # advisory locks: a new order, or a refund that has no order yet
+LANES = 64  # few, so that a batch needs few locks; orders share them
+SHARED = text("""
+    SELECT pg_advisory_xact_lock_shared(:what, l) FROM unnest(CAST(:lanes AS integer[])) AS l
+""")
+ALONE = text("""
+    SELECT pg_advisory_xact_lock(:what, l) FROM unnest(CAST(:lanes AS integer[])) AS l
+""")
 
 
 class Collision(Exception):
@@ -71,12 +81,15 @@ TYPES = {
 }  # fmt: skip
 
 _typed = ", ".join(f"{name} {TYPES.get(name, 'text')}" for name in COLUMNS)
-_set = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "id")
-UPSERT = text(f"""
-    INSERT INTO orders ({", ".join(COLUMNS)})
+_rows = f"""
     SELECT {", ".join(COLUMNS)} FROM json_to_recordset(CAST(:rows AS json)) AS o ({_typed})
-    ON CONFLICT (channel, order_no) DO UPDATE SET {_set} WHERE orders.id = excluded.id
-""")  # noqa: S608  # built from constants of this module
+"""  # noqa: S608  # built from constants of this module
+_set = ", ".join(f"{name} = r.{name}" for name in COLUMNS if name != "id")
+# A twin's order is left alone, not waited for by its row: who has its row may wait for our account.
+INSERT = text(f"""
+    INSERT INTO orders ({", ".join(COLUMNS)}) {_rows} ON CONFLICT (channel, order_no) DO NOTHING
+""")  # as above
+UPDATE = text(f"UPDATE orders SET {_set} FROM ({_rows}) r WHERE orders.id = r.id")  # noqa: S608
 
 LOAD = text(f"""
     SELECT {", ".join(f"o.{name}" for name in COLUMNS)} FROM orders o
@@ -97,6 +110,18 @@ REFUNDS = text("""
         USING (channel, order_no)
     ORDER BY r.refunded_at, r.refund_no
 """)
+
+
+def await_twins(keys: Iterable[tuple[str, str]], *, alone: bool = False) -> None:
+    """Wait where these orders, which do not exist yet, and their refunds might miss each other.
+
+    Who writes a new order keeps refunds of it waiting until he has committed; who holds a refund
+    for an order that is not there keeps that order waiting (`alone`). Otherwise neither would see
+    the other. Orders do not wait for orders.
+    """
+    lanes = sorted({crc32("\0".join(key).encode()) % LANES for key in keys})
+    if lanes:
+        db.session.execute(ALONE if alone else SHARED, {"what": ORDER_AND_REFUND, "lanes": lanes})
 
 
 def load(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
@@ -145,10 +170,14 @@ def save(orders: Sequence[Kept]) -> None:
     """Write these orders and their lines back. Raises `Collision` for a race on a new key."""
     if not orders:
         return
-    rows = [{name: getattr(order, name) for name in COLUMNS} for order in orders]
-    done = db.session.execute(UPSERT, {"rows": as_rows(rows)})
-    if done.rowcount != len(orders):  # type: ignore[attr-defined]
-        raise Collision()
+    for statement, some in (
+        (INSERT, sorted((order for order in orders if order.is_new), key=lambda one: one.key)),
+        (UPDATE, [order for order in orders if not order.is_new]),
+    ):
+        rows = [{name: getattr(order, name) for name in COLUMNS} for order in some]
+        done = db.session.execute(statement, {"rows": as_rows(rows)}) if rows else None
+        if done is not None and done.rowcount != len(rows):  # type: ignore[attr-defined]
+            raise Collision()
     _save_lines([order for order in orders if order.lines_changed])
     _save_refund_values([order for order in orders if order.refunds])
 

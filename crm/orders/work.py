@@ -29,12 +29,22 @@ class Work:
     """State of the orders and members of one transaction."""
 
     def __init__(
-        self, keys: Iterable[tuple[str, str]], member_ids: Iterable[UUID], now: datetime
+        self,
+        keys: Iterable[tuple[str, str]],
+        member_ids: Iterable[UUID],
+        now: datetime,
+        *,
+        alone: bool = False,
     ) -> None:
+        """Load and lock. `alone`: no order of these keys may appear until the transaction ends."""
         wanted = list(keys)
         self.now = now
         self.book = rulebook.load()
         self.orders = kept.load(wanted)
+        missing = [key for key in wanted if key not in self.orders]
+        kept.await_twins(missing, alone=alone)
+        if missing and alone:
+            self.orders = kept.load(wanted)
         self.refunds = kept.load_refunds(wanted)
         owners = {order.member_id for order in self.orders.values() if order.member_id}
         ids = sorted(owners | set(member_ids))
