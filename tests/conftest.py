@@ -122,22 +122,26 @@ def no_database() -> None:
 
 
 def empty_all_tables() -> None:
-    """Empty what tests wrote; what migrations seeded is kept (tables named in KEPT)."""
+    """Empty what tests wrote; of the tables in SEEDED what migrations wrote stays."""
     names = db.session.scalars(
         text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     ).all()
-    wanted = [name for name in names if name not in KEPT]
+    wanted = [name for name in names if name not in {*SEEDED, "alembic_version"}]
     db.session.execute(text("SET session_replication_role = replica"))
-    for name in wanted:
-        db.session.execute(text(f"TRUNCATE {name} CASCADE"))
-    db.session.commit()
+    db.session.execute(text(f"TRUNCATE {', '.join(wanted)}"))
+    for name, later in SEEDED.items():
+        db.session.execute(text(f"DELETE FROM {name} WHERE {later}"))
+    db.session.execute(text("UPDATE points_rule SET superseded_at = NULL"))
+    db.session.execute(text("UPDATE points_rulebook SET stamp = uuidv7()"))
     db.session.execute(text("SET session_replication_role = DEFAULT"))
     db.session.commit()
 
 
-KEPT = {"alembic_version", "points_programme", "points_rule", "points_rulebook"} | {
-    "tier_ladder",
-    "store",
+SEEDED = {
+    "points_programme": "version > 1",
+    "points_rule": "version > 1 OR id <> '00000000-0000-7000-8000-000000000001'",
+    "points_rulebook": "false",
+    "tier_ladder": "version > 1",
 }
 
 
