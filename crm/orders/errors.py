@@ -17,6 +17,13 @@ class CurrencyMismatch(Unprocessable):
     detail = N_("The programme counts in {expected}; this order is in {currency}.")
 
 
+class AmountTooLarge(Unprocessable):
+    """An order is worth more than the contract can say (422): `most`, in minor units."""
+
+    code = "amount_too_large"
+    detail = N_("The lines of an order come to at most {most} in minor units.")
+
+
 class DiscountTooLarge(Unprocessable):
     """A discount is larger than what it is taken off (422)."""
 

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from crm.orders.errors import DiscountTooLarge, LineTwice, RefundTooLarge, UnknownLine
+from crm.http.fields import MINOR_LIMIT
+from crm.orders.errors import (
+    AmountTooLarge,
+    DiscountTooLarge,
+    LineTwice,
+    RefundTooLarge,
+    UnknownLine,
+)
 from crm.orders.incoming import Line
 
 
@@ -13,10 +20,10 @@ def nets(lines: Sequence[Line], discount: int) -> list[int]:
     """Each line's amount after its own discount and its share of the order's, in minor units.
 
     The order's discount is spread pro rata by largest remainder (ties: the earlier line), so that
-    the shares add up exactly. Raises `LineTwice`, `DiscountTooLarge`.
+    the shares add up exactly. Raises `LineTwice`, `DiscountTooLarge`, `AmountTooLarge`.
     """
     seen: set[int] = set()
-    gross = []
+    gross, total = [], 0
     for place, line in enumerate(lines):
         if line.line_no in seen:
             raise LineTwice(pointer=f"/lines/{place}/line_no", line_no=line.line_no)
@@ -25,9 +32,11 @@ def nets(lines: Sequence[Line], discount: int) -> list[int]:
         if amount < 0:
             raise DiscountTooLarge(pointer=f"/lines/{place}/discount")
         gross.append(amount)
+        total += amount
+        if total > MINOR_LIMIT:
+            raise AmountTooLarge(pointer=f"/lines/{place}", most=MINOR_LIMIT)
     if not discount:
         return gross
-    total = sum(gross)
     if discount > total:
         raise DiscountTooLarge(pointer="/discount")
     shares = [divmod(amount * discount, total) for amount in gross]
