@@ -12,6 +12,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, registry
 
+from crm import hot
 from crm.config import Config
 
 logger = logging.getLogger(__name__)
@@ -130,15 +131,7 @@ def call(sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
     if isinstance(engine, Connection):  # inside an outer transaction (tests): a savepoint
         with engine.begin_nested():
             return _fetch(engine.connection.dbapi_connection, sql, params)
-    pooled = db.engines["autocommit"].raw_connection()
-    try:
-        return _fetch(pooled.driver_connection, sql, params)
-    except BaseException as error:
-        if getattr(pooled.driver_connection, "broken", False):
-            pooled.invalidate(error)
-        raise
-    finally:
-        pooled.close()
+    return hot.call(db.engines["autocommit"], sql, params)
 
 
 def _fetch(connection: Any, sql: str, params: Sequence[Any]) -> tuple[Any, ...] | None:

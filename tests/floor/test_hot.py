@@ -1,0 +1,72 @@
+"""Hot statements: typed rows, psycopg's own errors, a connection per thread that is replaced."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from crm import hot
+from crm.db import db
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+KEY = UUID("00000000-0000-4000-8000-00000000000a")
+AT = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+INSERT = "INSERT INTO idempotency_key (key, fingerprint, created_at) VALUES (%s, %s, %s)"
+
+
+def call(sql, *params):
+    return hot.call(db.engines["autocommit"], sql, params)
+
+
+def test_values_come_back_with_their_types():
+    row = call("SELECT %s::uuid, %s::timestamptz, %s::text, %s::bigint, %s", KEY, AT, None, 7, True)
+    assert row == (KEY, AT, None, 7, True)
+
+
+def test_no_row_is_none():
+    assert call("SELECT 1 WHERE %s", False) is None
+
+
+def test_each_call_is_committed_by_itself():
+    call(f"{INSERT} RETURNING 1", KEY, KEY, AT)
+    with db.engine.connect() as other:
+        found = other.exec_driver_sql("SELECT count(*) FROM idempotency_key")
+        assert found.scalar() == 1
+
+
+def test_a_refusal_of_the_database_names_its_constraint_and_leaves_the_connection_usable():
+    call(f"{INSERT} RETURNING 1", KEY, KEY, AT)
+    with pytest.raises(psycopg.errors.UniqueViolation) as caught:
+        call(f"{INSERT} RETURNING 1", KEY, KEY, AT)
+    assert caught.value.diag.constraint_name == "pk_idempotency_key"
+    assert call("SELECT 1") == (1,)
+
+
+def test_other_types_of_the_same_statement_are_prepared_anew():
+    assert call("SELECT %s::text", "a") == ("a",)
+    assert call("SELECT %s::text", 5) == ("5",)
+    assert call("SELECT %s::text", None) == (None,)
+
+
+def test_a_connection_that_the_server_ended_is_reported_once_and_replaced():
+    (pid,) = call("SELECT pg_backend_pid()")
+    with db.engine.connect() as other:
+        other.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+    with pytest.raises(psycopg.OperationalError):
+        call("SELECT 1")
+    (now,) = call("SELECT pg_backend_pid()")
+    assert now != pid
+
+
+def test_a_thread_keeps_its_own_connection(app):
+    def ask(_: int) -> tuple[int, int]:
+        with app.app_context():
+            return tuple(call("SELECT pg_backend_pid()")[0] for _ in range(2))
+
+    own = call("SELECT pg_backend_pid()")[0]
+    with ThreadPoolExecutor(1) as pool:
+        first, again = pool.submit(ask, 0).result()
+    assert first == again != own
