@@ -70,7 +70,7 @@ class Site:
             web,
             name=name,
             command=(*web.command[:place], *application, *web.command[place + 1 :]),
-            environment={**self.environment, "DATABASE_URL": database_url},
+            environment={**web.environment, "DATABASE_URL": database_url},
             log=self.home.log(name),
         )
         process = spawn(program)
