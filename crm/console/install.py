@@ -4,6 +4,7 @@ from flask import Flask
 
 from crm.console import (
     account,
+    background,
     developers,
     door,
     files,
@@ -19,6 +20,7 @@ from crm.console.blueprint import blp
 
 PAGES = (
     account,
+    background,
     developers,
     files,
     finding,

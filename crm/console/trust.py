@@ -1,17 +1,13 @@
-"""Can the figures be trusted? The ledger's self-check in plain words, and the background work."""
+"""Can the figures be trusted? The ledger's self-check in plain words."""
 
 from flask import render_template, request
-from sqlalchemy import text
 
 from crm import clock
 from crm.console.blueprint import blp
 from crm.console.pages import when
-from crm.db import db
 from crm.errors import N_
 from crm.http.permissions import needs
-from crm.http.principal import principal
 from crm.points import check
-from crm.queue import JOBS
 
 MOST_SHOWN = 20
 PROMISES = {
@@ -29,33 +25,13 @@ PROMISES = {
     "nothing_spent_outside_its_time": N_("Nothing was spent before or after its time"),
     "clawback_is_at_most_earned": N_("No refund took back more than was earned"),
 }
-JOB_NAMES = {
-    "auth.purge": N_("Forget old sessions and failed sign-ins"),
-    "floor.forget": N_("Forget what is no longer needed"),
-    "ledger.check": N_("Check the ledger at night"),
-    "members.refresh_ranking": N_("Bring the order of search results up to date"),
-    "orders.aggregates": N_("Compare the running totals with the orders"),
-    "points.expire": N_("Close points that expired"),
-    "points.release": N_("Make pending points available"),
-    "segments.daily": N_("Calculate the segments at night"),
-    "segments.run": N_("Calculate the segments when asked"),
-    "tiers.ladder_changed": N_("Bring members onto a changed ladder"),
-    "tiers.review": N_("Judge tiers whose time has ended"),
-}
-TASKS = text("""
-    SELECT job, count(*) FILTER (WHERE state = 'waiting') AS waiting,
-           count(*) FILTER (WHERE state = 'failed') AS failed,
-           max(finished_at) FILTER (WHERE state = 'done') AS done_at,
-           (array_agg(error ORDER BY due_at DESC) FILTER (WHERE error IS NOT NULL))[1] AS error
-    FROM task GROUP BY job
-""")
 
 
 @blp.get("/trust")
 @needs("ledger:read")
 def trust() -> str:
     """The page; the check itself, which reads the whole ledger, is fetched by it."""
-    return render_template("trust.html", tasks=_tasks(), result=None)
+    return render_template("trust.html", result=None)
 
 
 @blp.get("/trust/ledger")
@@ -75,27 +51,4 @@ def ledger_check() -> str:
     }
     if "HX-Request" in request.headers:
         return render_template("parts/ledger_check.html", result=result)
-    return render_template("trust.html", tasks=_tasks(), result=result)
-
-
-def _tasks() -> list[dict[str, object]]:
-    if not principal().may("tasks:read"):
-        return []
-    now = clock.now()
-    found = {row.job: row for row in db.session.execute(TASKS)}
-    rows = []
-    for name in sorted(set(JOBS) | set(found)):
-        row = found.get(name)
-        done_at = row.done_at if row else None
-        rows.append(
-            {
-                "code": name,
-                "name": JOB_NAMES.get(name, ""),
-                "scheduled": name in JOBS and JOBS[name].every is not None,
-                "waiting": row.waiting if row else 0,
-                "failed": row.failed if row else 0,
-                "done": when(done_at, now) if done_at else "",
-                "error": row.error if row and (row.waiting or row.failed) else "",
-            }
-        )
-    return sorted(rows, key=lambda item: (not item["failed"], not item["waiting"], item["code"]))
+    return render_template("trust.html", result=result)

@@ -25,6 +25,7 @@ PAGES = {
     "/segments/new_customers": "segments:read",
     "/programme": "programme:read",
     "/developers": "keys:manage",
+    "/tasks": "tasks:read",
     "/trust": "ledger:read",
     "/trust/ledger": "ledger:read",
     "/account": None,

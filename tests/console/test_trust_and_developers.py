@@ -8,7 +8,7 @@ from shop import Shop
 from sqlalchemy import text
 from visitor import Visitor, words
 
-from crm.console import developers, ledger_words, trust
+from crm.console import background, developers, ledger_words, trust
 from crm.db import db
 from crm.http.permissions import PERMISSIONS
 from crm.points import check
@@ -19,7 +19,7 @@ As = Callable[..., Visitor]
 
 def test_every_promise_job_permission_and_kind_of_entry_has_its_words(context: None):
     assert set(trust.PROMISES) == set(check.INVARIANTS)
-    assert set(JOBS) <= set(trust.JOB_NAMES)
+    assert set(JOBS) <= set(background.JOB_NAMES)
     assert set(developers.PERMISSION_NAMES) == set(PERMISSIONS)
     definition = db.session.scalar(
         text("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = :name"),
@@ -58,7 +58,7 @@ def test_failed_work_stands_first_with_its_error(signed_in: As):
         """)
     )
     db.session.commit()
-    page = signed_in("manager").get("/trust")
+    page = signed_in("manager").get("/tasks")
     rows = page.text.split("<tbody>")[1]
     assert rows.index("points.expire") < rows.index("auth.purge")
     assert "it &lt;broke&gt;" in rows

@@ -18,6 +18,7 @@ PAGES = {
     "segment": "/console/segments/prospects",
     "programme": "/console/programme",
     "developers": "/console/developers",
+    "tasks": "/console/tasks",
     "trust": "/console/trust",
     "account": "/console/account",
     "help": "/console/help",
