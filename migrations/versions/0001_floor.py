@@ -64,7 +64,7 @@ CREATE TABLE installation (
     value jsonb NOT NULL,
     CONSTRAINT pk_installation PRIMARY KEY (key)
 );
-COMMENT ON TABLE installation IS 'what this installation knows of itself, such as how far the demo is';
+COMMENT ON TABLE installation IS 'facts of this installation, such as how far the demo is loaded';
 
 CREATE TABLE sandbox_clock (
     one boolean NOT NULL DEFAULT true,

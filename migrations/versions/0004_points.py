@@ -169,7 +169,7 @@ CREATE TABLE points_movement (
     CONSTRAINT pk_points_movement PRIMARY KEY (member_id, seq, lot_id),
     CONSTRAINT ck_points_movement_points CHECK (points <> 0)
 );
-COMMENT ON TABLE points_movement IS 'what an entry took from a lot or gave back; opening is lot.size';
+COMMENT ON TABLE points_movement IS 'what an entry took from a lot or gave; opening is lot.size';
 
 CREATE TABLE points_source (
     key uuid NOT NULL,
