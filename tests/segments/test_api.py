@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from shop import buy, lively_shop, new_members
+from purchases import buy, lively_shop, new_members
 from sqlalchemy import text
 
 from crm.db import db, transaction

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from shop import buy, lively_shop
+from purchases import buy, lively_shop
 from sqlalchemy import text
 
 from crm.db import db, transaction

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from shop import LONG_AGO, SHANGHAI, buy, new_members
+from purchases import LONG_AGO, SHANGHAI, buy, new_members
 from sqlalchemy import text
 
 from crm.db import db

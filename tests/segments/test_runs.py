@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from shop import buy, lively_shop, new_members
+from purchases import buy, lively_shop, new_members
 from sqlalchemy import func, select, text
 
 from crm import worker
