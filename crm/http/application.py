@@ -4,17 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask.sessions import NullSession, SecureCookieSession, SecureCookieSessionInterface
 
 API = "/api/"
+NO_SESSION = NullSession()  # refuses to be written to, so that all requests may share it
 
 
 class PageSessions(SecureCookieSessionInterface):
     """Cookie sessions for pages. Programs carry their key with every request and get none."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """The session of a page; None for the API, where Flask then refuses to write to one."""
-        return None if request.path.startswith(API) else super().open_session(app, request)
+        """The session of a page; for the API one that can't be written to."""
+        return NO_SESSION if request.path.startswith(API) else super().open_session(app, request)
 
 
 class Application(Flask):

@@ -8,10 +8,10 @@ from functools import cache
 import structlog
 from flask import Flask, Response, g, request
 from prometheus_client import Histogram
+from uuid_utils import uuid7
 
 from crm.i18n import _current as current_locale
 from crm.i18n import choose
-from crm.ids import uuid7
 
 logger = logging.getLogger("crm.requests")
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -30,12 +30,13 @@ def install(app: Flask) -> None:
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-Id", "")
+    environ = request.environ
+    given, wish = environ.get("HTTP_X_REQUEST_ID", ""), environ.get("HTTP_ACCEPT_LANGUAGE")
     g.request_id = given if GIVEN_ID.fullmatch(given) else str(uuid7())
     g.started = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
-    current_locale.set(choose(request.headers.get("Accept-Language")))
+    current_locale.set(choose(wish) if wish else "en")
 
 
 @cache
