@@ -92,8 +92,9 @@ def job(
 
 
 def connect(url: str, *, blocking: bool = False) -> redis.Redis:
-    """A Redis client. Blocking clients wait as long as they like; others give up in a second."""
-    timeout = None if blocking else 1
+    """A Redis client. Blocking clients wait for half a minute at most, should Redis hang without
+    closing the connection; others give up in a second."""
+    timeout = 30 if blocking else 1
     return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=1)
 
 

@@ -1,12 +1,15 @@
 """The worker: an RQ worker of one queue that drains the outbox whenever it is woken, or idle."""
 
 import logging
+import signal
+import threading
 import time
 from typing import Any
 
 from flask import current_app
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import DequeueTimeout, StopRequested
 from rq.serializers import JSONSerializer
 from sqlalchemy import Connection, text
 
@@ -17,6 +20,9 @@ from crm.queue import JOBS, connect
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 15  # how long a lost wake-up can go unnoticed by a worker
+AWAY_SECONDS = 2  # how often work is looked for while Redis is away
+
+stopping = threading.Event()  # the process was told to stop: what is begun is ended, no more
 
 
 def wake(name: str) -> int:
@@ -43,10 +49,11 @@ def drain_unless_advancing(name: str) -> int:
 
 
 def drain(name: str) -> int:
-    """Run every due task of a queue, oldest first, until none is left; returns how many."""
+    """Run every due task of a queue, oldest first, until none is left or the process is told to
+    stop; returns how many."""
     done = 0
     with db.engines["autocommit"].connect() as connection:
-        while run_next(connection, name):
+        while not stopping.is_set() and run_next(connection, name):
             done += 1
     return done
 
@@ -88,9 +95,43 @@ def run(task_id: Any, name: str, args: list[Any]) -> None:
 class Worker(SimpleWorker):
     """RQ's worker without a fork per job: what a crash interrupts is a row, not a process tree."""
 
-    def handle_warm_shutdown_request(self) -> None:
-        """An idle worker that is told to stop leaves `work()` without a note; `serve` needs it."""
+    waiting = False  # for a wake-up, and so with nothing in hand
+
+    def _install_signal_handlers(self) -> None:
+        """`serve` listens to signals itself: also while no RQ worker is at work."""
+
+    def stop(self) -> None:
+        """Leave `work()` after what is in hand; called by a signal's handler."""
         self._stop_requested = True
+        if self.waiting:
+            raise StopRequested()
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> Any:
+        """The next wake-up, or None when none came in time or Redis went away.
+
+        RQ's own would wait until Redis is back, and nobody would look into the outbox meanwhile.
+        """
+        self.waiting = True
+        try:
+            if self._stop_requested:
+                raise StopRequested()
+            self.heartbeat()
+            return self.queue_class.dequeue_any(
+                self.queues,
+                max_idle_time or timeout,
+                connection=self.connection,
+                serializer=self.serializer,
+                death_penalty_class=self.death_penalty_class,
+            )
+        except DequeueTimeout:
+            return None
+        except RedisError as error:
+            logger.warning("Redis went away: %s", error)
+            return None
+        finally:
+            self.waiting = False
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
         """Only a wake-up can fail here, and the next one is at most `IDLE_SECONDS` away."""
@@ -101,23 +142,32 @@ def serve(name: str) -> None:
     """Work for one queue until the process is told to stop, with Redis or without it."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     connection = connect(config().redis_url, blocking=True)
+    queue = Queue(name, connection=connection, serializer=JSONSerializer)
+    at_work: list[Worker] = []
+
+    def stop(*_: Any) -> None:
+        stopping.set()
+        for worker in at_work:
+            worker.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     logger.info("worker of queue %s is ready", name)
-    while True:
+    while not stopping.is_set():
         with app.app_context():
             _drain_safely(name)
         try:
-            queue = Queue(name, connection=connection, serializer=JSONSerializer)
             worker = Worker([queue], connection=connection, serializer=JSONSerializer)
             worker.log_result_lifespan = False
-            with_scheduler = False
-            worker.work(
-                with_scheduler=with_scheduler, max_idle_time=IDLE_SECONDS, logging_level="WARNING"
-            )
-            if worker._stop_requested:
-                return
+            at_work[:] = [] if stopping.is_set() else [worker]
+            if at_work:
+                worker.work(max_idle_time=IDLE_SECONDS, logging_level="WARNING")
         except RedisError as error:
             logger.warning("Redis is away (%s); looking for work without it", error)
-            time.sleep(2)
+            stopping.wait(AWAY_SECONDS)
+        finally:
+            at_work.clear()
+    logger.info("worker of queue %s has stopped", name)
 
 
 def _drain_safely(name: str) -> None:
@@ -126,4 +176,4 @@ def _drain_safely(name: str) -> None:
     except Exception:
         # The database may be restarting; the next round is seconds away.
         logger.exception("could not look for work")
-        time.sleep(1)
+        stopping.wait(1)
