@@ -49,15 +49,15 @@ def advance(target: datetime) -> dict[str, int]:
 
     Raises `ClockGoesForward`, `ClockTooFar`, `ClockMoving`.
     """
-    start = clock.now()
-    db.session.remove()
-    if target < start:
-        raise ClockGoesForward(now=start.isoformat())
-    if target - start > FARTHEST:
-        raise ClockTooFar()
     with db.engines["autocommit"].connect() as connection:
         _lock(connection)
         try:
+            start = clock.now()  # not before: another may have moved it while we waited
+            db.session.remove()
+            if target < start:
+                raise ClockGoesForward(now=start.isoformat())
+            if target - start > FARTHEST:
+                raise ClockTooFar()
             return _walk(start, target)
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVANCING})
