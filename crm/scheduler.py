@@ -47,6 +47,12 @@ def put_slot(job: Job, slot: datetime) -> bool:
     """Put one slot into the outbox, in the current transaction; False when it is there already."""
     key = f"slot:{job.name}:{slot:%Y-%m-%dT%H:%MZ}"
     new = outbox.put(job.name, job.queue, key, json.dumps([slot.isoformat()]), slot)
+    _note(job, slot)
+    return new
+
+
+def _note(job: Job, slot: datetime) -> None:
+    """Write down up to when the job's slots were put."""
     db.session.execute(
         text("""
             INSERT INTO schedule (job, last_slot) VALUES (:job, :slot)
@@ -55,7 +61,6 @@ def put_slot(job: Job, slot: datetime) -> bool:
         """),
         {"job": job.name, "slot": slot},
     )
-    return new
 
 
 def last_slots() -> dict[str, datetime]:
@@ -69,9 +74,11 @@ def tick(now: datetime) -> int:
     new = 0
     for job in JOBS.values():
         if job.every is not None:
-            # A job never seen before starts now: nobody wants the slots of before it existed.
-            after = known.get(job.name, now - timedelta(minutes=1))
-            new += sum(put_slot(job, slot) for slot in slots(job, after, now))
+            if job.name not in known:
+                # A job never seen before starts now: nobody wants the slots of before it existed.
+                known[job.name] = now - timedelta(minutes=1)
+                _note(job, known[job.name])
+            new += sum(put_slot(job, slot) for slot in slots(job, known[job.name], now))
     return new
 
 
