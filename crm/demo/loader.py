@@ -5,18 +5,21 @@ the database writes. How far a lane got is part of each chunk's transaction: no 
 done twice. The day that the history ends is fixed at the first start.
 """
 
+import gc
+import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
-from threading import Event, Lock
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
-from flask import Flask, current_app
 from sqlalchemy import text
 
 from crm import clock, installation, worker
+from crm.app import create_app
+from crm.config import Config
 from crm.db import config, db, transaction
 from crm.demo.places import STORES
 from crm.demo.shop import ZONE, Shop
@@ -44,12 +47,12 @@ def load(report: Report, shop: Shop | None = None) -> bool:
         return False
     shop = shop or Shop.open(config().demo_data)
     today = date.fromisoformat(state["today"])
-    steps: list[tuple[str, Callable[[date], Iterable[Any]], int, Write]] = [
-        ("members", shop.members, shop.member_count, _members),
-        ("orders", shop.orders, shop.order_count, _orders),
+    steps = [
+        Step("members", lambda: shop.members(today), shop.member_count, _members),
+        Step("orders", lambda: shop.orders(today), shop.order_count, _orders),
     ]
-    for name, source, total, write in steps:
-        _run_lanes(Step(name, total, report), lambda of=source: of(today), write)
+    for step in steps:
+        _run_lanes(step, report)
         _analyse()
     _finish(report)
     with transaction():
@@ -67,54 +70,70 @@ def _begin() -> dict[str, Any]:
     return state
 
 
-@dataclass
+@dataclass(frozen=True)
 class Step:
-    """How far the lanes of one step are, all together."""
+    """One kind of items, how many there are, and how a chunk of them is written."""
 
     name: str
+    source: Callable[[], Iterable[Any]]
     total: int
-    report: Report
-    done: int = 0
-    lock: Lock = field(default_factory=Lock)
-    broken: Event = field(default_factory=Event)
-
-    def advance(self, count: int) -> None:
-        """Tell of `count` more."""
-        with self.lock:
-            self.done += count
-            self.report(self.name, self.done, self.total)
+    write: Write
 
 
-def _run_lanes(step: Step, source: Callable[[], Iterable[Any]], write: Write) -> None:
-    """Write all items of a step in parallel lanes; the first failure stops them all."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    with ThreadPoolExecutor(LANES) as pool:
-        lanes = [pool.submit(_lane, app, step, lane, source, write) for lane in range(LANES)]
-        for lane in lanes:
-            lane.result()
+class LaneBroken(Exception):
+    """A lane's process ended before its work did; its own words are on standard error."""
 
 
-def _lane(
-    app: Flask, step: Step, lane: int, source: Callable[[], Iterable[Any]], write: Write
-) -> None:
-    with app.app_context():
+def _run_lanes(step: Step, report: Report) -> None:
+    """Write all items of a step in parallel lanes, each a process; one that breaks ends them all.
+
+    Processes, because thinking takes as much time as writing, and threads think one at a time.
+    """
+    fork = multiprocessing.get_context("fork")
+    lanes: dict[Connection, BaseProcess] = {}
+    for lane in range(LANES):
+        ear, mouth = fork.Pipe(duplex=False)
+        process = fork.Process(target=_lane, args=(config(), step, lane, mouth), daemon=True)
+        process.start()
+        mouth.close()  # so that the end of the lane is the end of what we hear
+        lanes[ear] = process
+    done = 0
+    try:
+        while lanes:
+            for ear in wait(list(lanes)):
+                try:
+                    done += ear.recv()  # type: ignore[union-attr]  # it is one of ours
+                    report(step.name, done, step.total)
+                except EOFError:
+                    process = lanes.pop(ear)  # type: ignore[arg-type]
+                    process.join()
+                    if process.exitcode:
+                        raise LaneBroken(f"{step.name}: status {process.exitcode}") from None
+    finally:
+        for process in lanes.values():
+            process.terminate()
+
+
+def _lane(settings: Config, step: Step, lane: int, mouth: Connection) -> None:
+    """Write every LANES-th customer's items from where the lane's mark is.
+
+    Telling fails once the parent is gone, and so ends an orphan after the chunk in hand.
+    """
+    gc.freeze()  # what was inherited lives as long as we do
+    with create_app(settings).app_context():
         mark = f"{STATE}.{step.name}.{lane}"
         done = installation.read(mark) or 0
         db.session.rollback()
-        step.advance(done)
-        mine: Iterator[Any] = (item for item in source() if _customer(item) % LANES == lane)
+        mouth.send(done)
+        mine: Iterator[Any] = (item for item in step.source() if _customer(item) % LANES == lane)
         left = islice(mine, done, None)
-        try:
-            while not step.broken.is_set() and (chunk := tuple(islice(left, CHUNK))):
-                done += len(chunk)
-                with transaction():
-                    write(chunk, clock.now())
-                    installation.write(mark, done)
-                db.session.expunge_all()
-                step.advance(len(chunk))
-        except BaseException:
-            step.broken.set()
-            raise
+        while chunk := tuple(islice(left, CHUNK)):
+            done += len(chunk)
+            with transaction():
+                step.write(chunk, clock.now())
+                installation.write(mark, done)
+            db.session.expunge_all()
+            mouth.send(len(chunk))
 
 
 def _customer(item: Any) -> int:

@@ -62,7 +62,7 @@ CREATE TABLE member (
                   AND num_nonnulls(birthday_day, birthday_calendar) = 2
                   AND birthday_calendar IN ('solar', 'lunar')
         END)
-) WITH (fillfactor = 85);
+) WITH (fillfactor = 60);
 CREATE INDEX ix_member_name_keys ON member USING gin (name_keys);
 CREATE INDEX ix_member_segment ON member (segment, id) WHERE segment IS NOT NULL;
 CREATE INDEX ix_member_referred_by ON member (referred_by) WHERE referred_by IS NOT NULL;
@@ -164,7 +164,7 @@ CREATE TABLE tier_standing (
     CONSTRAINT fk_tier_standing_member_id FOREIGN KEY (member_id) REFERENCES member (id),
     CONSTRAINT fk_tier_standing_ladder_version
         FOREIGN KEY (ladder_version) REFERENCES tier_ladder (version)
-) WITH (fillfactor = 85);
+) WITH (fillfactor = 60);
 CREATE INDEX ix_tier_standing_held ON tier_standing (held, member_id);
 CREATE INDEX ix_tier_standing_due ON tier_standing
     (LEAST(COALESCE(grace_until, valid_until), floor_until))
