@@ -34,6 +34,7 @@ from crm.segments import jobs as segments_jobs
 STATE = "demo"
 LANES = 2
 CHUNK = 1000  # per transaction
+LANE = 7_301_140  # advisory locks: somebody is writing this lane
 
 Report = Callable[[str, int, int], None]  # step, done, of all
 Write = Callable[[tuple[Any, ...], datetime], None]
@@ -120,7 +121,9 @@ def _lane(settings: Config, step: Step, lane: int, mouth: Connection) -> None:
     Telling fails once the parent is gone, and so ends an orphan after the chunk in hand.
     """
     gc.freeze()  # what was inherited lives as long as we do
-    with create_app(settings).app_context():
+    with create_app(settings).app_context(), db.engines["autocommit"].connect() as alone:
+        # An orphan of a load that was killed has its last chunk in hand: what it writes counts.
+        alone.execute(text("SELECT pg_advisory_lock(:what, :lane)"), {"what": LANE, "lane": lane})
         mark = f"{STATE}.{step.name}.{lane}"
         done = installation.read(mark) or 0
         db.session.rollback()
