@@ -65,7 +65,8 @@ def _note(job: Job, slot: datetime) -> None:
 
 def last_slots() -> dict[str, datetime]:
     """The newest slot put, by job name."""
-    return dict(db.session.execute(text("SELECT job, last_slot FROM schedule")).tuples().all())
+    rows = db.session.execute(text("SELECT job, last_slot FROM schedule"))
+    return {row.job: row.last_slot for row in rows}
 
 
 def tick(now: datetime) -> int:

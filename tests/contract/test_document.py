@@ -49,7 +49,7 @@ def moves_something(operation: Operation) -> bool:
     return operation.method == "POST" and path.startswith(rooms) and path not in MOVE_NOTHING
 
 
-@pytest.mark.parametrize("operation", filter(moves_something, OPERATIONS), ids=str)
+@pytest.mark.parametrize("operation", list(filter(moves_something, OPERATIONS)), ids=str)
 def test_every_post_that_moves_points_needs_an_idempotency_key(operation: Operation):
     keys = [item for item in operation.parameters if item["name"] == "Idempotency-Key"]
     assert [(key["in"], key["required"]) for key in keys] == [("header", True)]

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from flask import Flask
-from processes import NOBODY, Process, valkey
+from processes import NOBODY, Process
 
 from crm.app import create_app
 from crm.config import Config
@@ -26,13 +24,6 @@ def process(committed: None, settings: Config) -> Iterator[Callable[..., Process
     yield start
     for one in started:
         one.end()
-
-
-@pytest.fixture
-def own_valkey() -> Iterator[tuple[str, Callable[[], None]]]:
-    """A Valkey of this test alone: (address, stop)."""
-    with TemporaryDirectory(prefix="crm-valkey-") as folder, valkey(Path(folder)) as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
-"""Processes of the product for tests of faults: workers, schedulers, imports, a Valkey."""
+"""Processes of the product for tests of faults: workers, schedulers, imports."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,6 @@ from sqlalchemy import text
 
 from crm.config import Config
 from crm.db import db
-from crm.launcher.homes import occupy
-from crm.launcher.processes import spawn, stop
-from crm.launcher.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = "redis://127.0.0.1:1/0"  # no Redis has ever listened here
@@ -81,23 +77,3 @@ def scalar(sql: str, **values: Any) -> Any:
     found = db.session.execute(text(sql), values).scalar()
     db.session.rollback()
     return found
-
-
-@contextmanager
-def valkey(home: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """A Valkey of one test: its address, and how to stop it."""
-    with ExitStack() as ending:
-        held = ending.enter_context(occupy(home, os.getpid()))
-        server = Valkey(held, lasting=False)
-        ending.callback(server.tidy)
-        program = server.program()
-        process = spawn(program)
-        ended = []
-
-        def end() -> None:
-            if not ended:
-                ended.append(True)
-                stop(program, process, 2)
-
-        ending.callback(end)
-        yield server.wait_until_ready(process), end

@@ -61,7 +61,9 @@ def test_time_runs_until_it_is_moved_and_stands_since(admin):
     assert running["standing"] is False
     assert abs(datetime.fromisoformat(running["now"]) - datetime.now(UTC)) < timedelta(minutes=1)
     target = datetime.now(UTC).replace(microsecond=0) + DAY
-    moved = move(admin, target).get_json()
+    answer = move(admin, target)
+    assert answer.status_code == 200, answer.data
+    moved = answer.get_json()
     assert (datetime.fromisoformat(moved["now"]), moved["standing"]) == (target, True)
     assert datetime.fromisoformat(admin.get("/sandbox/clock").get_json()["now"]) == target
     assert clock.now() == target
