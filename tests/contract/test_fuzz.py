@@ -14,7 +14,7 @@ from operations import OPERATIONS
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
-EXAMPLES = 6  # of each operation; half of them break the document on purpose
+EXAMPLES = 5  # of each operation; half of them break the document on purpose
 # Refusals by rule are answers too: they are kept under the request's key.
 KEPT_REFUSALS = {"idempotency_key"}
 

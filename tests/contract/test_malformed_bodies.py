@@ -93,7 +93,7 @@ def test_many_wrong_values_are_all_named_and_nothing_is_stored(admin, contents, 
 def test_one_wrong_value_is_named_and_nothing_is_stored(admin, contents, operation):
     before = stored(contents, operation)
     for number, place in enumerate(places(operation.body)):
-        for value in wrong_values(place.schema)[number % 3 :: 3]:
+        for value in wrong_values(place.schema)[number % 4 :: 4]:
             check(admin, operation, {place: value})
     assert stored(contents, operation) == before
 

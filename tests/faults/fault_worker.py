@@ -1,6 +1,7 @@
 """The product's worker with one more job, for tests that kill it in the middle: three steps, each
 with an effect of its own, and a stop before the last until a file is there."""
 
+import os
 import time
 from pathlib import Path
 from uuid import UUID
@@ -28,11 +29,11 @@ GIVE = text("""
 
 @job("test.three_steps")
 def three_steps(member: str, folder: str) -> None:
-    """Give ten points thrice; each time a step is begun is counted, and told by a file."""
+    """Give ten points thrice; every step that is begun is counted, and told by a file."""
     for step in (1, 2, 3):
         with transaction():
-            db.session.execute(STEP, {"key": f"begun {step}"})
-        (Path(folder) / f"step {step}").touch()
+            db.session.execute(STEP, {"key": f"step {step}"})
+        (Path(folder) / f"step {step}").write_text(str(os.getpid()))
         while step == 3 and not (Path(folder) / "go on").exists():
             time.sleep(0.02)
         with transaction():

@@ -8,7 +8,7 @@ from crm.demo import loader
 from crm.demo.cdnow import Purchase
 from crm.demo.shop import Shop
 
-CUSTOMERS, PURCHASES = 180, 2400  # too few for clusters, which take long
+CUSTOMERS, PURCHASES = 180, 2200  # too few for clusters, which take long
 
 
 def shop() -> Shop:

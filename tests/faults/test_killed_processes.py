@@ -31,64 +31,58 @@ def points(member: UUID) -> list[str]:
     return sources
 
 
-def begun(step: int) -> int:
-    return int(scalar("SELECT value FROM installation WHERE key = :k", k=f"begun {step}") or 0)
+def begun(what: str) -> int:
+    return int(scalar("SELECT value FROM installation WHERE key = :k", k=what) or 0)
+
+
+def put(word: str) -> None:
+    """A small task that counts how often it is begun, due after those that are there."""
+    with transaction():
+        due = system_now() + timedelta(microseconds=1)
+        outbox.put("test.one_step", "default", word, f'["{word}"]', due)
 
 
 def state() -> str:
     return scalar("SELECT state FROM task WHERE job = 'test.three_steps'")
 
 
-def test_a_worker_killed_in_a_job_leaves_it_to_the_next_and_its_effects_happen_once(
+def test_a_worker_killed_in_a_job_leaves_it_to_another_and_its_effects_happen_once(
     process, person, tmp_path
 ):
     member = person()
     put_three_steps(member, tmp_path)
-    first = process("-m", "fault_worker", "worker", REDIS_URL=NOBODY)
+    workers = [process("-m", "fault_worker", "worker", REDIS_URL=NOBODY) for _ in range(2)]
     until((tmp_path / "step 3").exists)
+    busy = int((tmp_path / "step 3").read_text())
+    put("other")
+    until(lambda: begun("other") == 1)  # by the worker that is free; the task is not given to it
     assert points(member) == ["1", "2"]
-    first.kill()
+    assert [begun(f"step {step}") for step in (1, 2, 3)] == [1, 1, 1]
+
+    next(worker for worker in workers if worker.popen.pid == busy).kill()
     (tmp_path / "go on").touch()
-    process("-m", "fault_worker", "worker", REDIS_URL=NOBODY)
     until(lambda: state() == "done")
     assert points(member) == ["1", "2", "3"]
-    assert [begun(step) for step in (1, 2, 3)] == [2, 2, 2]
+    assert [begun(f"step {step}") for step in (1, 2, 3)] == [2, 2, 2]
     assert scalar("SELECT attempts FROM task WHERE job = 'test.three_steps'") == 0
     assert not check.run()
 
 
-def test_two_workers_never_do_the_same_task_at_a_time(process, person, tmp_path):
+def test_a_worker_that_is_told_to_stop_ends_what_it_has_in_hand_and_begins_no_more(
+    process, person, tmp_path
+):
     member = person()
     put_three_steps(member, tmp_path)
-    workers = [process("-m", "fault_worker", "worker", REDIS_URL=NOBODY) for _ in range(2)]
-    until((tmp_path / "step 3").exists)
-    put_other = uuid4().hex
-    with transaction():
-        outbox.put("test.one_step", "default", put_other, f'["{put_other}"]', system_now())
-    # the other worker is free for another task meanwhile
-    until(lambda: scalar("SELECT value FROM installation WHERE key = :k", k=put_other) == 1)
-    (tmp_path / "go on").touch()
-    until(lambda: state() == "done")
-    assert [begun(step) for step in (1, 2, 3)] == [1, 1, 1]
-    assert points(member) == ["1", "2", "3"]
-    assert [worker.popen.poll() for worker in workers] == [None, None]
-
-
-def test_a_worker_that_is_told_to_stop_ends_what_it_has_in_hand(process, person, tmp_path):
-    member = person()
-    put_three_steps(member, tmp_path)
-    with transaction():
-        later = system_now() + timedelta(microseconds=1)
-        outbox.put("test.one_step", "default", "next", '["next"]', later)
+    put("next")
     worker = process("-m", "fault_worker", "worker", REDIS_URL=NOBODY)
     until((tmp_path / "step 3").exists)
     worker.popen.terminate()
     (tmp_path / "go on").touch()
     status, written = worker.wait(10)
     assert status == 0, written
+    assert "has stopped" in written
     assert state() == "done"
     assert points(member) == ["1", "2", "3"]
-    # and begins nothing new
     assert scalar("SELECT state FROM task WHERE key = 'next'") == "waiting"
 
 

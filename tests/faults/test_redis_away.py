@@ -2,19 +2,17 @@
 
 import time
 from collections.abc import Callable
-from uuid import uuid4
 
 import pytest
 from api_client import Api
 from flask import Flask
-from processes import NOBODY, scalar, until
+from processes import scalar, until
 from redis import Redis
-from sqlalchemy import text
 
 from crm import outbox
 from crm.auth import keys
 from crm.clock import system_now
-from crm.db import db, transaction
+from crm.db import transaction
 from crm.http.permissions import PERMISSIONS
 from crm.http.principal import SYSTEM
 from crm.points import check
@@ -38,11 +36,10 @@ def api(without_redis: Flask) -> Api:
     return Api(without_redis.test_client(), secret)
 
 
-def put(name: str, *args: str) -> None:
+def put(word: str) -> None:
     """A task in the outbox that nobody is told of."""
     with transaction():
-        parts = ", ".join(f'"{arg}"' for arg in args)
-        outbox.put(name, "default", uuid4().hex, f"[{parts}]", system_now())
+        outbox.put("test.one_step", "default", word, f'["{word}"]', system_now())
 
 
 def runs(key: str) -> int:
@@ -80,54 +77,28 @@ def test_ready_means_ready_and_redis_is_said_to_be_degraded(api: Api):
     }
 
 
-def test_a_worker_looks_for_work_by_itself_and_stops_when_it_is_told_to(process):
-    put("test.one_step", "before")
-    worker = process("-m", "fault_worker", "worker", REDIS_URL=NOBODY)
-    until(lambda: runs("before") == 1)
-    put("test.one_step", "after")
-    until(lambda: runs("after") == 1, seconds=10)
-    status, written = worker.terminate(5)
-    assert status == 0, written
-    assert "has stopped" in written
-
-
-def test_a_worker_that_loses_redis_goes_on_and_uses_it_again_no_more_than_needed(
-    process, own_valkey
+def test_a_worker_needs_redis_to_be_quick_and_for_nothing_else(
+    process, own_valkey, app, monkeypatch
 ):
     address, stop_valkey = own_valkey
-    worker = process("-m", "fault_worker", "worker", REDIS_URL=address)
     redis = Redis.from_url(address)
-    until(lambda: redis.smembers("rq:workers"))
-    put("test.one_step", "nobody was told")
-    assert runs("nobody was told") == 0
-    stop_valkey()
-    until(lambda: runs("nobody was told") == 1, seconds=10)
-    status, written = worker.terminate(5)
-    assert status == 0, written
-
-
-def test_what_was_put_before_redis_forgot_everything_still_runs(process, own_valkey):
-    address, _ = own_valkey
-    redis = Redis.from_url(address)
-    put("test.one_step", "forgotten")
-    redis.rpush("rq:queue:default", "a wake-up")
-    redis.flushall()
-    worker = process("-m", "fault_worker", "worker", REDIS_URL=address)
-    until(lambda: runs("forgotten") == 1)
-    until(lambda: redis.smembers("rq:workers"))
-    redis.flushall()  # and once more under the idle worker
-    with transaction():
-        db.session.execute(text("UPDATE task SET state = 'waiting', attempts = 0"))
-    status, written = worker.terminate(5)
-    assert status == 0, written
-
-
-def test_an_idle_worker_is_woken_at_once(process, own_valkey, app, monkeypatch):
-    address, _ = own_valkey
-    process("-m", "fault_worker", "worker", REDIS_URL=address)
-    redis = Redis.from_url(address)
-    until(lambda: redis.smembers("rq:workers"))
-    put("test.one_step", "woken")
     monkeypatch.setitem(app.extensions, "redis", redis)
+    put("before")
+    redis.rpush("rq:queue:default", "a wake-up")
+    redis.flushall()  # what was put before Redis forgot everything
+    worker = process("-m", "fault_worker", "worker", REDIS_URL=address)
+    until(lambda: runs("before") == 1)
+    until(lambda: redis.smembers("rq:workers"))
+
+    put("woken")
     wake("default")
     until(lambda: runs("woken") == 1, seconds=IDLE_SECONDS - 3, every=0.01)
+
+    redis.flushall()  # under the idle worker
+    put("nobody is told")
+    stop_valkey()
+    until(lambda: runs("nobody is told") == 1, seconds=IDLE_SECONDS - 3)
+    put("after")
+    until(lambda: runs("after") == 1, seconds=IDLE_SECONDS - 3)  # looked for every two seconds
+    status, written = worker.terminate(5)
+    assert status == 0, written
