@@ -22,6 +22,7 @@ from crm.overview import api as overview
 from crm.overview import tier_api as member_tier
 from crm.points import api as points
 from crm.points import jobs as points_jobs
+from crm.points import liability_api as points_liability
 from crm.points import programme_api as points_programme
 from crm.segments import api as segments
 from crm.segments import jobs as segments_jobs
@@ -47,6 +48,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     overview.blp,
     points_programme.blp,
     points.blp,
+    points_liability.blp,
     orders.blp,
     quotes.blp,
     segments.blp,

@@ -17,7 +17,7 @@ PERMISSIONS = {
     "programme:write": "change the programme, its rules, its ladder and manual tiers",
     "segments:read": "read segments and scores",
     "segments:write": "start segmentation runs",
-    "ledger:read": "run the ledger's self-check",
+    "ledger:read": "run the ledger's self-check, read the liability",
     "keys:manage": "create, roll and revoke API keys",
     "staff:manage": "create and change staff accounts",
     "stores:read": "read stores",
