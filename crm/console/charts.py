@@ -17,13 +17,18 @@ def heat(value: float, largest: float) -> int:
 
 @dataclass(frozen=True)
 class Steps:
-    """A step line over time in a box of `width` × `height`: its points, and the last one."""
+    """A step line over time in a box of `width` × `height`: its points, and the last one.
+
+    `high` and `low` are the extreme values and how far down they lie.
+    """
 
     width: float
     height: float
     line: str
     area: str
     last: tuple[float, float]
+    high: tuple[int, float]
+    low: tuple[int, float]
 
 
 def steps(
@@ -57,7 +62,7 @@ def steps(
     points.append((width, points[-1][1]))
     line = " ".join(f"{a},{b}" for a, b in points)
     area = f"0,{height} {line} {width},{height}"
-    return Steps(width, height, line, area, points[-1])
+    return Steps(width, height, line, area, points[-1], (high, y(high)), (low, y(low)))
 
 
 @dataclass(frozen=True)

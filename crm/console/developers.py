@@ -27,6 +27,7 @@ PERMISSION_NAMES = {
     "orders:write": N_("write orders and refunds"),
     "points:read": N_("read points and ask for quotes"),
     "points:write": N_("award and redeem points"),
+    "points:export": N_("download a member’s ledger"),
     "programme:read": N_("read the programme, its rules and tiers"),
     "programme:write": N_("change the programme, its rules and tiers"),
     "segments:read": N_("read segments and scores"),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import render_template, request
 
 from crm import audit, clock
-from crm.console import ledger_words, member_orders, member_points, person, standing, timeline
+from crm.console import member_orders, member_points, person, standing, timeline
 from crm.console.blueprint import blp
 from crm.db import transaction
 from crm.http.permissions import needs
@@ -17,11 +17,9 @@ from crm.members import profiles, stores
 from crm.members.models import Member
 from crm.members.tiers import progress, storage
 from crm.orders.standing import activities
-from crm.points import balances, programme
+from crm.points import programme
 from crm.points.programme_settings import Programme
 from crm.segments import directory
-
-MOST_ENTRIES = 50
 
 
 @blp.get("/members/<uuid:member_id>")
@@ -58,26 +56,6 @@ def glance(member_id: UUID) -> str:
         segment=_segment(member_id, now),
         points=member_points.figures(member_id, settings, now),
         **_standing(found, settings, zone, now),
-    )
-
-
-@blp.get("/members/<uuid:member_id>/ledger")
-@needs("points:read")
-def member_ledger(member_id: UUID) -> str:
-    """All entries, a page of them at a time."""
-    now = clock.now()
-    found, settings = person.load(member_id), programme.current(now)
-    zone = _zone(member_id, settings)
-    rows = balances.entries(member_id, MOST_ENTRIES, request.args.get("cursor"))
-    numbers = ledger_words.order_numbers(
-        (row["source"]["type"], row["source"]["id"]) for row in rows["data"]
-    )
-    today = now.astimezone(zone).date()
-    return render_template(
-        "ledger.html",
-        member=person.shown(found),
-        entries=[ledger_words.entry(row, numbers, zone, today) for row in rows["data"]],
-        cursor=rows["next_cursor"],
     )
 
 

@@ -52,7 +52,7 @@ def _worth(points: int, settings: Programme) -> str:
 
 
 def ledger(member_id: UUID, now: datetime, zone: tzinfo) -> dict[str, Any]:
-    """The newest entries, whether there are older ones, the open lots, and the balance's line."""
+    """The newest entries, the open lots, and the balance's line."""
     today = now.astimezone(zone).date()
     found = balances.entries(member_id, READ, None)
     rows, lots = found["data"], balances.open_lots(member_id, now=now, limit=LOTS)
@@ -61,7 +61,6 @@ def ledger(member_id: UUID, now: datetime, zone: tzinfo) -> dict[str, Any]:
     )
     return {
         "entries": [ledger_words.entry(row, numbers, zone, today) for row in rows[:SHOWN]],
-        "older": len(rows) > SHOWN,
         "lots": [ledger_words.lot(row, now, zone) for row in lots],
         "chart": _chart(rows, now, zone),
     }

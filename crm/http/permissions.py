@@ -13,6 +13,7 @@ PERMISSIONS = {
     "orders:write": "write orders and refunds",
     "points:read": "read balances and entries, ask for quotes",
     "points:write": "award, redeem and hold points",
+    "points:export": "download a member's ledger as a file",
     "programme:read": "read the programme, its rules and its ladder of tiers",
     "programme:write": "change the programme, its rules, its ladder and manual tiers",
     "segments:read": "read segments and scores",
@@ -32,9 +33,17 @@ _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points
     "segments:read",
     "stores:read",
 }
-_MANAGER = _CLERK | {"members:reveal", "orders:write", "ledger:read", "audit:read", "tasks:read"}
+_MANAGER = (
+    _CLERK
+    | {"members:reveal", "orders:write", "points:export", "ledger:read"}
+    | {
+        "audit:read",
+        "tasks:read",
+    }
+)
 _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {
     "ledger:read",
+    "points:export",
     "stores:read",
     "tasks:read",
 }

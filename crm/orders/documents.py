@@ -73,6 +73,14 @@ def find(channel: str, order_no: str) -> Kept:
     return found[0]
 
 
+def get(order_id: UUID) -> Kept:
+    """One order by our own id, likewise. Raises `OrderNotFound`."""
+    found = _complete(db.session.scalars(select(Order).filter_by(id=order_id)))
+    if not found:
+        raise OrderNotFound()
+    return found[0]
+
+
 def of_member(member_id: UUID, limit: int, cursor: str | None) -> dict[str, Any]:
     """A page of a member's orders (`Kept`), newest placed first."""
     query = select(Order).filter_by(member_id=member_id)

@@ -1,0 +1,112 @@
+"""One order: what was bought, what came back, and why it earned the points that it did."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import render_template
+
+from crm import clock
+from crm.console import formats, person
+from crm.console.blueprint import blp
+from crm.console.member_ledger import zone_of
+from crm.console.member_orders import STATES
+from crm.console.words import say
+from crm.db import db
+from crm.errors import N_
+from crm.http.permissions import needs
+from crm.i18n import gettext, locale
+from crm.members import stores
+from crm.members.models import Member
+from crm.members.tiers import storage
+from crm.orders import documents
+from crm.orders.kept import Kept
+from crm.points import programme
+
+EARNED = {
+    "none": N_("earned nothing"),
+    "clawed_back": N_("all taken back"),
+    "available": N_("can be spent"),
+    "pending": N_("pending"),
+}
+
+
+@blp.get("/orders/<uuid:order_id>")
+@needs("orders:read")
+def order(order_id: UUID) -> str:
+    """The order with its lines, its refunds and the reckoning of its points."""
+    now, found = clock.now(), documents.get(order_id)
+    owner = db.session.get(Member, found.member_id) if found.member_id else None
+    known = owner is not None and owner.status == "active"
+    zone = zone_of(owner.id, now) if owner and known else programme.current(now).zone
+    shown = documents.document(found, now, zone)
+    return render_template(
+        "order.html",
+        order=_head(found, zone, now),
+        member=person.shown(owner) if owner and known else None,
+        lines=[_line(line, found.currency) for line in shown["lines"]],
+        refunds=[_refund(refund, found.currency, zone) for refund in shown["refunds"]],
+        earned=_earned(shown, zone),
+        reasons=[_reason(share, found.placed_at) for share in shown["earned"]["breakdown"]],
+    )
+
+
+def _head(found: Kept, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+    store = stores.names().get(found.store or "", found.store or found.channel)
+    return {
+        "number": found.order_no,
+        "store": store,
+        "state": gettext(STATES[found.status]),
+        "placed": f"{found.placed_at.astimezone(zone):%Y-%m-%d %H:%M}",
+        "total": formats.money(found.total, found.currency),
+        "shipping": formats.money(found.shipping, found.currency),
+        "discount": formats.money(found.discount, found.currency),
+        "refunded": formats.money(found.refunded, found.currency) if found.refunded else "",
+    }
+
+
+def _line(line: dict[str, Any], currency: str) -> dict[str, Any]:
+    marks = [line["category"] or "", *line["labels"]]
+    return {
+        "name": line["name"],
+        "sku": line["sku"],
+        "marks": ", ".join(mark for mark in marks if mark),
+        "quantity": formats.number(line["quantity"]),
+        "net": formats.money(line["net"], currency),
+    }
+
+
+def _refund(refund: dict[str, Any], currency: str, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "number": refund["refund_no"],
+        "day": f"{refund['refunded_at'].astimezone(zone):%Y-%m-%d}",
+        "value": formats.money(refund["value"], currency),
+    }
+
+
+def _earned(shown: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    earned = shown["earned"]
+    state, day = gettext(EARNED[earned["state"]]), earned["available_on"]
+    if earned["state"] == "pending" and day:
+        state = say(N_("pending until {day}"), day=day.isoformat())
+    return {
+        "points": earned["points"],
+        "granted": earned["granted"],
+        "taken": shown["clawed_back"],
+        "state": state,
+    }
+
+
+def _reason(share: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """What one rule gave; the tier's own multiplier is told by the tier's name."""
+    is_tier = share["kind"] == "tier"
+    name = storage.ladder_at(at).tier(share["name"]).name(locale()) if is_tier else ""
+    return {
+        "rule": None if is_tier else share["rule_id"],
+        "name": name or share["name"],
+        "version": share["version"],
+        "factor": share.get("factor", ""),
+        "points": share["points"],
+        "capped": bool(share.get("capped_by")),
+    }

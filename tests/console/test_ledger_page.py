@@ -1,0 +1,168 @@
+"""The ledger page: every entry with its lots, the balance of any day, the download."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from api_client import Api
+from shop import Shop
+from visitor import Visitor, words
+
+from crm import clock
+from crm.console.ledger_export import harmless
+
+As = Callable[..., Visitor]
+
+
+def entries_of(admin: Api, member_id: str) -> list[dict]:
+    return admin.get(f"/members/{member_id}/points/entries?limit=200").get_json()["data"]
+
+
+def test_every_entry_shows_when_what_who_and_the_balance_after_it(
+    signed_in: As, shop: Shop, admin: Api
+):
+    page = words(signed_in("admin").get(f"/members/{shop.lin}/ledger"))
+    for entry in entries_of(admin, shop.lin):
+        sign = "+" if entry["points"] > 0 else ""
+        figure = f"{sign}{entry['points']:,}".replace("-", "−")
+        assert f"{figure} {entry['balance_after']:,}" in page
+    assert "Redeemed till-7" in page
+    assert "Review r-1" in page
+    assert "Taken back after a refund JA-2" in page
+
+
+def test_an_entry_opens_to_the_lots_that_it_touched(signed_in: As, shop: Shop, admin: Api):
+    page = signed_in("admin").get(f"/members/{shop.lin}/ledger")
+    rows = {
+        int(seq): re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", row))
+        for seq, row in re.findall(r'<tr id="entry-(\d+)">(.*?)</tr>', page.text, re.DOTALL)
+    }
+    opened = {}
+    for entry in reversed(entries_of(admin, shop.lin)):
+        for lot in entry["lots"]:
+            if entry["kind"] in ("earn", "award"):
+                opened[lot["lot_id"]] = entry["seq"]
+                assert f"Opened a lot of {lot['points']:,} points" in rows[entry["seq"]]
+            else:
+                told = (
+                    f"Took {-lot['points']:,} points from the lot of entry {opened[lot['lot_id']]}"
+                )
+                assert told in rows[entry["seq"]]
+    assert opened
+
+
+def test_open_lots_show_what_is_left_and_until_when(signed_in: As, shop: Shop, admin: Api):
+    page = words(signed_in("admin").get(f"/members/{shop.lin}/ledger"))
+    balance = admin.get(f"/members/{shop.lin}/points").get_json()
+    shown = re.search(r"Open lots(.*?)Entries", page)
+    assert shown
+    left = re.findall(r" ([\d,]+) ([\d,]+) – \d{4}-", shown[1])
+    total = sum(int(remaining.replace(",", "")) for _, remaining in left)
+    assert total == balance["available"] + balance["pending"] + balance["held"]
+    assert "become available" in page
+    assert "expire after this day" in page
+
+
+def test_the_balance_over_time_ends_with_the_balance(signed_in: As, shop: Shop, admin: Api):
+    page = words(signed_in("admin").get(f"/members/{shop.lin}/ledger"))
+    newest = entries_of(admin, shop.lin)[0]["balance_after"]
+    table = re.search(r"Came in Went out Balance (.*?) What comes", page)
+    assert table
+    rows = re.findall(r"(\d{4}-\d\d-\d\d) (–|\+[\d,]+) (–|−[\d,]+) ([\d,]+)", table[1])
+    assert [day for day, *_ in rows] == sorted((day for day, *_ in rows), reverse=True)
+    running = 0
+    for _, gained, lost, balance in reversed(rows):
+        running += int(gained.replace(",", "").replace("–", "0"))
+        running -= int(lost.lstrip("−").replace(",", "").replace("–", "0"))
+        assert balance == f"{running:,}"
+    assert running == newest
+
+
+def test_the_balance_of_a_day_is_that_at_its_end(signed_in: As, shop: Shop, admin: Api):
+    visitor, day = signed_in("admin"), (clock.now() - timedelta(days=100)).date()
+    for as_of in (day, day + timedelta(days=130)):
+        page = words(visitor.get(f"/members/{shop.lin}/ledger", {"as_of": as_of.isoformat()}))
+        end = f"{as_of.isoformat()}T15:59:59Z"  # midnight in Shanghai
+        balance = admin.get(f"/members/{shop.lin}/points?as_of={end}").get_json()
+        assert f"at the end of {as_of.isoformat()}" in page
+        assert f"Can be spent {balance['available']:,} Pending {balance['pending']:,} " in page
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "yesterday", "1969-12-31", "9999-12-31", "\x00"])
+def test_a_day_that_is_none_is_said_beside_the_field(signed_in: As, shop: Shop, day: str):
+    answer = signed_in("admin").get(f"/members/{shop.lin}/ledger", {"as_of": day})
+    assert answer.status_code == 422
+    assert 'aria-describedby="as-of-wrong"' in answer.text
+    assert "Entries" in words(answer)
+
+
+def test_one_kind_of_entry_can_be_read_alone(signed_in: As, shop: Shop):
+    visitor = signed_in("admin")
+    page = visitor.get(f"/members/{shop.lin}/ledger", {"kind": "redeem"})
+    assert page.text.count('<tr id="entry-') == 1
+    assert "Redeemed (1)" in words(page)
+    assert "No entries of this kind." in words(
+        visitor.get(f"/members/{shop.lin}/ledger", {"kind": "merge"})
+    )
+    assert visitor.get(f"/members/{shop.lin}/ledger", {"kind": "theft"}).status_code == 422
+
+
+def test_the_whole_ledger_is_paged(signed_in: As, shop: Shop, admin: Api):
+    for number in range(55):
+        body = {"member": {"id": shop.lin}, "activity": "check_in", "source_key": f"day-{number}"}
+        assert admin.post("/points/awards", body | {"points": 1}).status_code == 201
+    visitor = signed_in("admin")
+    first = visitor.get(f"/members/{shop.lin}/ledger")
+    assert first.text.count('<tr id="entry-') == 50
+    path = re.search(r'href="/console(/members/[^"]*cursor=[^"#]*)', first.text)
+    assert path
+    second = words(visitor.get(path[1].replace("&amp;", "&")))
+    assert "Earned by an order JA-7" in second
+
+
+def test_the_download_holds_every_entry_and_is_on_record(signed_in: As, shop: Shop, admin: Api):
+    visitor = signed_in("manager", "zh-Hans")
+    visitor.get(f"/members/{shop.lin}/ledger")
+    answer = visitor.post(f"/members/{shop.lin}/ledger.csv")
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert answer.text.startswith("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    known = entries_of(admin, shop.lin)
+    assert [(int(row["seq"]), row["kind"], int(row["points"])) for row in rows] == [
+        (entry["seq"], entry["kind"], entry["points"]) for entry in known
+    ]
+    assert {"使用", "评价"} <= {row["what"] for row in rows}
+    record = admin.get(f"/audit?object_id={shop.lin}&action=ledger.exported").get_json()["data"]
+    assert [entry["actor"]["name"] for entry in record] == ["Chen Rui"]
+
+
+def test_a_clerk_reads_the_ledger_and_downloads_nothing(signed_in: As, shop: Shop):
+    visitor = signed_in("clerk")
+    assert "ledger.csv" not in visitor.get(f"/members/{shop.lin}/ledger").text
+    assert visitor.post(f"/members/{shop.lin}/ledger.csv").status_code == 403
+
+
+@pytest.mark.usefixtures("no_database")
+def test_what_a_spreadsheet_would_run_is_kept_as_text():
+    for evil in ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1"):
+        assert harmless(evil) == "'" + evil
+    assert harmless("review-7") == "review-7"
+
+
+def test_an_order_page_adds_up_to_the_points_that_it_gave(signed_in: As, shop: Shop, admin: Api):
+    visitor = signed_in("admin")
+    ledger = visitor.get(f"/members/{shop.lin}/ledger").text
+    path = re.search(r'href="/console(/orders/[^"]+)">JA-2<', ledger)
+    assert path
+    page = words(visitor.get(path[1]))
+    order = admin.get("/orders/pos/JA-2").get_json()
+    assert f"Why these points {order['earned']['points']:,} " in page
+    assert "Refunds" in page
+    assert "R-1" in page
+    assert "林晓雯" in page
+    for share in order["earned"]["breakdown"]:
+        assert share["points"] in page
+    assert visitor.get("/orders/01890000-0000-7000-8000-000000000000").status_code == 404
