@@ -6,6 +6,7 @@ from types import ModuleType
 from flask import Flask
 
 from crm import console, housekeeping
+from crm.activities import api as activities
 from crm.auth import api as auth
 from crm.auth import door
 from crm.auth import jobs as auth_jobs
@@ -49,6 +50,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     points_programme.blp,
     points.blp,
     points_liability.blp,
+    activities.blp,
     orders.blp,
     quotes.blp,
     segments.blp,

@@ -1,6 +1,9 @@
-"""Points over HTTP: balances, entries, awards, redemptions, the self-check."""
+"""Points over HTTP: balances, entries, redemptions, the self-check.
 
-from datetime import datetime, timedelta
+Awards are in `crm.activities.api`: their rules may ask for orders, which live above this room.
+"""
+
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -11,11 +14,9 @@ from crm.http import Blueprint, needs
 from crm.http.idempotency import claim_of_request, needs_key
 from crm.http.pagination import PageQuery
 from crm.members import identity, profiles
-from crm.points import activities, balances, check, ledger, rulebook
-from crm.points.errors import ExpiryInThePast
+from crm.points import balances, check, ledger, rulebook
 from crm.points.schemas import (
     AsOfQuery,
-    AwardIn,
     BalanceOut,
     CheckOut,
     EntryOut,
@@ -54,32 +55,6 @@ def get_entries(query: dict, member_id: UUID) -> Response:
     """A member's entries, newest first, each with the lots that it touched."""
     profiles.require(member_id)
     return jsonify(balances.entries(member_id, query["limit"], query["cursor"]))
-
-
-@blp.post("/points/awards")
-@needs("points:write", checked_in_statement=True)
-@needs_key
-@blp.arguments(AwardIn)
-@blp.alt_response(201, schema=EntryOut)
-@blp.alt_response(200, schema=EntryOut)
-def award(body: dict) -> Response:
-    """Give points for an activity: 201, or 200 with the first entry of this source."""
-    expires_at = body["expires_at"]
-    if expires_at is not None and expires_at <= clock.now() + timedelta(seconds=1):
-        raise ExpiryInThePast(pointer="/expires_at")
-    who = identity.parse_ref(body["member"], at="/member")
-    points = body.get("points")
-    if points is None:
-        points = activities.points_for(who, body["activity"], now=clock.now())
-    return ledger.award(
-        claim_of_request(),
-        who,
-        points,
-        activity=body["activity"],
-        source_key=body["source_key"],
-        reason=body["reason"],
-        expires_at=expires_at,
-    )
 
 
 @blp.post("/points/redemptions")

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any, Self
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,24 @@ class EarningFacts:
     segment: str | None = None
     first_order: bool = False
     birthday_month: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON, kept with what was earned: enough to explain it later."""
+        return {
+            "zone": str(self.zone),
+            "tier": self.tier,
+            "multiplier": str(Fraction(self.multiplier)),
+            "segment": self.segment,
+            "first_order": self.first_order,
+            "birthday_month": self.birthday_month,
+        }
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> Self:
+        """The facts of a `document`."""
+        given = dict(document)
+        zone, multiplier = ZoneInfo(given.pop("zone")), Fraction(given.pop("multiplier"))
+        return cls(zone=zone, multiplier=multiplier, **given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,11 @@ INVARIANTS: dict[str, str] = {
         WHERE l.remaining <> l.size + coalesce(m.points, 0)""",
     "lot_is_opened_by_its_entry": """
         SELECT l.member_id, l.opened_by AS seq,
-               format('lot %s of %s, entry of %s', l.id, l.size, e.points) AS detail
-        FROM points_lot l LEFT JOIN points_entry e
-            ON e.member_id = l.member_id AND e.seq = l.opened_by
+               format('lots of %s, entry of %s', l.size, e.points) AS detail
+        FROM (
+            SELECT member_id, opened_by, sum(size) AS size FROM points_lot
+            GROUP BY member_id, opened_by
+        ) l LEFT JOIN points_entry e ON e.member_id = l.member_id AND e.seq = l.opened_by
         WHERE e.points IS DISTINCT FROM l.size""",
     "seq_has_no_gaps": """
         SELECT a.member_id, a.seq,
@@ -96,7 +98,10 @@ INVARIANTS: dict[str, str] = {
         SELECT e.member_id, e.seq,
                format('entry %s, lot %s, movements %s', e.points, l.size, m.points) AS detail
         FROM points_entry e
-        LEFT JOIN points_lot l ON l.member_id = e.member_id AND l.opened_by = e.seq
+        LEFT JOIN (
+            SELECT member_id, opened_by, sum(size) AS size FROM points_lot
+            GROUP BY member_id, opened_by
+        ) l ON l.member_id = e.member_id AND l.opened_by = e.seq
         LEFT JOIN (
             SELECT member_id, seq, sum(points) AS points FROM points_movement
             GROUP BY member_id, seq

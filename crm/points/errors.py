@@ -31,8 +31,62 @@ class ExpiryInThePast(Unprocessable):
     detail = N_("The award would expire before it begins.")
 
 
+class OrderNotForAct(Unprocessable):
+    """An award of so many points asks no rule, so it names no order (422)."""
+
+    code = "order_not_asked_for"
+    detail = N_("Leave out the order, or leave out the points and let the rules say.")
+
+
+class SourceKeyMissing(Unprocessable):
+    """The activity can be done many times, so this time needs a name (422)."""
+
+    code = "source_key_missing"
+    detail = N_("Name what this award is for, so that it is given once.")
+
+
+class ReferralByRegistration(Unprocessable):
+    """Rules for referrals give their points by themselves (422)."""
+
+    code = "referral_by_registration"
+    detail = N_(
+        "Points for a referral are given by themselves: "
+        "name the referrer when the friend registers."
+    )
+
+
+class OrderRequired(Unprocessable):
+    """The rule asks for a paid order, and none was named (422); `reasons` as elsewhere."""
+
+    code = "order_required"
+    detail = N_("Name the paid order that this is about; the rule asks for one.")
+
+
+class OrderNotPaid(Unprocessable):
+    """The rule asks for a paid order, and this one is not paid (422)."""
+
+    code = "order_not_paid"
+    detail = N_("The order is not paid.")
+
+
+class OrderRefunded(Unprocessable):
+    """The rule asks for an order that stands; this one was refunded whole or cancelled (422)."""
+
+    code = "order_refunded"
+    detail = N_("The order was refunded or cancelled.")
+
+
+class OrderOfAnother(Unprocessable):
+    """The order is not this member's (422)."""
+
+    code = "order_of_another"
+    detail = N_("The order is another member's.")
+
+
 class NoRuleForActivity(Unprocessable):
-    """No points were given, and no rule in force says how many this activity earns (422)."""
+    """No points were given, and no rule that applies says how many this activity earns (422).
+
+    `reasons` names each rule for it with the first condition that failed."""
 
     code = "no_rule_for_activity"
     detail = N_("No rule says how many points {activity} earns. Send points, or add a rule.")

@@ -31,7 +31,15 @@ class PointsEntry(Base):
     """What happened to a member's points. Entries of points > 0 opened the lot `opened_by` seq."""
 
     __tablename__ = "points_entry"
-    __table_args__ = (Index("ix_points_entry_recorded_at", "recorded_at", postgresql_using="brin"),)
+    __table_args__ = (
+        Index("ix_points_entry_recorded_at", "recorded_at", postgresql_using="brin"),
+        Index(
+            "ix_points_entry_by_rules",
+            "member_id",
+            "occurred_at",
+            postgresql_where=text("kind = 'award' AND data IS NOT NULL"),
+        ),
+    )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)

@@ -13,7 +13,7 @@ from crm.http.principal import Principal
 from crm.points import rulebook
 from crm.points.models import PointsEntry
 from crm.points.programme_models import ProgrammeVersion, RulebookStamp
-from crm.points.programme_settings import Programme, merged
+from crm.points.programme_settings import DEFAULTS, Programme, merged
 
 __all__ = ["Programme", "at", "change", "current", "document_at"]
 
@@ -133,7 +133,7 @@ def _newest() -> ProgrammeVersion:
 
 def _shown(row: ProgrammeVersion, currency: str) -> dict[str, Any]:
     stamps = {"version": row.version, "effective_at": row.effective_at}
-    return stamps | row.document | {"currency": currency}
+    return stamps | merged(DEFAULTS, row.document) | {"currency": currency}
 
 
 def _audit(base: ProgrammeVersion, row: ProgrammeVersion, now: datetime) -> None:

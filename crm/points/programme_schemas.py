@@ -9,6 +9,7 @@ from babel.numbers import list_currencies
 from crm.errors import N_
 from crm.http import Schema, fields
 from crm.points import programme_settings as settings
+from crm.points.rule import ACTIVITIES
 
 LONGEST_DAYS = 3650
 LONGEST_MONTHS = 600
@@ -122,6 +123,26 @@ class AdjustmentSettings(Schema):
     manager = fields.Nested(AdjustmentLimit)
 
 
+_DAY_CAPS = {name: fields.points(0, allow_none=True) for name in ACTIVITIES}
+
+
+class ReferralSettings(Schema):
+    """Friends that count per referrer and local month (null: all of them), and whether referrals
+    that look like one person's wait for somebody to look at them."""
+
+    per_referrer_month = fields.Whole(0, 1_000_000, allow_none=True)
+    review_flagged = fields.Flag()
+
+
+class ActivitySettings(Schema):
+    """What binds awards by rules: the most points per activity and local day, what a complete
+    profile has, and referrals."""
+
+    per_member_day = fields.Nested(Schema.from_dict(_DAY_CAPS, name="ActivityDayCaps"))
+    profile_fields = fields.Items(fields.Choice(*settings.PROFILE_FIELDS), low=1)
+    referral = fields.Nested(ReferralSettings)
+
+
 class ProgrammeDocument(Schema):
     """The programme, whole when read; when written, what is left out stays as it is."""
 
@@ -137,6 +158,7 @@ class ProgrammeDocument(Schema):
     refund = fields.Nested(RefundSettings)
     caps = fields.Nested(CapSettings)
     adjustment = fields.Nested(AdjustmentSettings)
+    activities = fields.Nested(ActivitySettings)
 
 
 class ProgrammeQuery(Schema):

@@ -38,6 +38,11 @@ DEFAULTS: dict[str, Any] = {
         "clerk": {"per_act": 200, "per_day": 500},
         "manager": {"per_act": 5000, "per_day": 20000},
     },
+    "activities": {
+        "per_member_day": {},
+        "profile_fields": ["name", "birthday", "contact"],
+        "referral": {"per_referrer_month": None, "review_flagged": True},
+    },
 }
 
 ROUNDINGS = ("floor", "half_up", "ceil")
@@ -53,6 +58,7 @@ EXPIRY_POLICIES = (
 )
 SHORTFALLS = ("debt", "floor_at_zero", "deduct_from_refund")
 RESTORES = ("grace", "lapse")
+PROFILE_FIELDS = ("name", "gender", "birthday", "contact", "phone", "email")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,25 @@ class AdjustmentLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Referral:
+    """How many friends of a referrer count in a local month (None: all), and whether referrals
+    that look like one person's wait for somebody to look at them."""
+
+    per_referrer_month: int | None
+    review_flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Activities:
+    """What binds awards by rules: points per activity and member's local day (absent or None: no
+    limit), what a complete profile has, and referrals."""
+
+    per_member_day: Mapping[str, int | None]
+    profile_fields: Sequence[str]
+    referral: Referral
+
+
+@dataclass(frozen=True, slots=True)
 class Programme:
     """The settings in force at some instant. Compare and cache by `version`."""
 
@@ -158,16 +183,22 @@ class Programme:
     refund: Refund
     caps: Caps
     adjustment: Mapping[str, AdjustmentLimit]
+    activities: Activities
     zone: ZoneInfo
 
     @classmethod
     def parse(
         cls, version: int, effective_at: datetime, document: Mapping[str, Any], currency: str
     ) -> "Programme":
-        """The tree of a stored document, which is whole and was validated when it was written."""
+        """The tree of a stored document, which was validated when it was written.
+
+        A setting that is younger than the version has its default.
+        """
+        document = merged(DEFAULTS, document)
         basis = document["basis"]
         excluded = Excluded(**{name: frozenset(of) for name, of in basis["excluded"].items()})
         limits = document["adjustment"].items()
+        activities = document["activities"]
         return cls(
             version=version,
             effective_at=effective_at,
@@ -181,6 +212,7 @@ class Programme:
             refund=Refund(**document["refund"]),
             caps=Caps(**document["caps"]),
             adjustment={role: AdjustmentLimit(**limit) for role, limit in limits},
+            activities=Activities(**{**activities, "referral": Referral(**activities["referral"])}),
             zone=ZoneInfo(document["timezone"]),
         )
 

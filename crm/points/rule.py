@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Self
 from uuid import UUID
 
 from crm.points.conditions import Conditions
+from crm.points.programme_settings import DEFAULTS, Expiry
 
 RATE, MULTIPLIER, PER_ORDER, PER_UNIT = "rate", "multiplier", "per_order", "per_unit"
 ACTIVITY = "activity"
+MONTH = timedelta(days=31)
 KINDS = (RATE, MULTIPLIER, PER_ORDER, PER_UNIT, ACTIVITY)
 ACTIVITIES = (
     "sign_up",
@@ -31,7 +33,9 @@ class Rule:
     within [starts_at, ends_at). None is open.
 
     `points` and `per_amount` (minor units) are a rate's; `points` also a bonus's or an activity's;
-    `factor` is a multiplier's as an exact pair; caps are points, None is no limit.
+    `factor` is a multiplier's as an exact pair; caps are points, None is no limit. `points` of a
+    referral are the referrer's. `expiry` is how long an activity's points last; None: as long as
+    the programme says.
     """
 
     id: UUID
@@ -44,7 +48,9 @@ class Rule:
     per_amount: int
     factor: tuple[int, int]
     activity: str | None
+    referee_points: int
     requires_paid_order: bool
+    expiry: Expiry | None
     cap_per_order: int | None
     cap_per_member_day: int | None
     capped: bool
@@ -67,7 +73,7 @@ class Rule:
         ends_at: datetime | None = None,
     ) -> Self:
         """The rule of a stored document, which was validated when it was written."""
-        cap = document.get("cap") or {}
+        cap, expiry = document.get("cap") or {}, document.get("expiry")
         return cls(
             id=id,
             version=version,
@@ -79,6 +85,8 @@ class Rule:
             per_amount=document.get("per_amount", 1),
             factor=Decimal(document.get("factor", "1")).as_integer_ratio(),
             activity=document.get("activity"),
+            referee_points=document.get("referee_points", 0),
+            expiry=Expiry(**DEFAULTS["expiry"] | expiry) if expiry else None,
             requires_paid_order=document.get("requires_paid_order", False),
             cap_per_order=cap.get("per_order"),
             cap_per_member_day=cap.get("per_member_day"),
@@ -97,6 +105,13 @@ class Rule:
             and (self.superseded_at is None or at < self.superseded_at)
             and (self.starts_at is None or self.starts_at <= at)
             and (self.ends_at is None or at < self.ends_at)
+        )
+
+    def is_near(self, at: datetime) -> bool:
+        """Whether this version counts at `at`, or ended or begins within a month of it."""
+        ends = [end for end in (self.ends_at, self.superseded_at) if end is not None]
+        return (self.starts_at is None or self.starts_at <= at + MONTH) and (
+            not ends or min(ends) > at - MONTH
         )
 
     def turning_points(self) -> Iterable[datetime]:

@@ -9,11 +9,15 @@ from crm.errors import N_
 from crm.http import Schema, fields
 from crm.http.pagination import PageQuery
 from crm.points import rule
+from crm.points.programme_schemas import ExpirySettings
+from crm.points.programme_settings import EXPIRY_POLICIES
 
 MOST_ENTRIES = 1000
 CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 FACTOR = r"(0|[1-9]\d{0,2})(\.\d{1,6})?"
 
+OF_ACTIVITIES = ("requires_paid_order", "referee_points", "expiry")
+OWN_POLICIES = [policy for policy in EXPIRY_POLICIES if policy != "inactivity_months"]
 TAKES = {
     rule.RATE: ("points", "per_amount"),
     rule.MULTIPLIER: ("factor",),
@@ -21,7 +25,7 @@ TAKES = {
     rule.PER_UNIT: ("points",),
     rule.ACTIVITY: ("activity", "points"),
 }
-SPECIAL = ("points", "per_amount", "factor", "activity", "requires_paid_order")
+SPECIAL = ("points", "per_amount", "factor", "activity", *OF_ACTIVITIES)
 OF_ORDERS = ("skus", "categories", "labels", "stores", "channels", "min_basis", "first_order")
 FOREIGN = "not_for_this_kind", N_("A rule of the kind {kind} does not take this.")
 
@@ -68,11 +72,18 @@ class RuleCap(Schema):
     per_member_day = fields.points(0, load_default=None, allow_none=True)
 
 
+class RuleExpiry(ExpirySettings):
+    """How long the points of this rule last, whatever the programme says of the others'."""
+
+    policy = fields.Choice(*OWN_POLICIES, required=True)
+
+
 class RuleFields(Schema):
     """What all rules have, and what each kind has beside it.
 
     rate: `points` per `per_amount` minor units · multiplier: `factor` · per_order, per_unit:
-    `points` · activity: `activity`, `points`, maybe `requires_paid_order`.
+    `points` · activity: `activity`, `points`, maybe `requires_paid_order` and `expiry`; a
+    referral's `points` are the referrer's, `referee_points` the friend's.
     """
 
     kind = fields.Choice(*rule.KINDS, required=True)
@@ -81,6 +92,8 @@ class RuleFields(Schema):
     factor = fields.Text(12, pattern=FACTOR)
     activity = fields.Choice(*rule.ACTIVITIES)
     requires_paid_order = fields.Flag()
+    referee_points = fields.points(1)
+    expiry = fields.Nested(RuleExpiry)
     name = fields.Text(200)
     priority = fields.Whole(-1_000_000, 1_000_000, load_default=0)
     exclusive_group = fields.code(load_default=None, allow_none=True)
@@ -112,10 +125,17 @@ class RuleIn(RuleFields):
 def _foreign(data: dict[str, Any]) -> Iterator[str]:
     for name in SPECIAL:
         own = name in TAKES[data["kind"]] or (
-            name == "requires_paid_order" and data["kind"] == rule.ACTIVITY
+            name in OF_ACTIVITIES and data["kind"] == rule.ACTIVITY
         )
-        if name in data and not own:
+        if name in data and not (own and _fits_activity(name, data)):
             yield name
+
+
+def _fits_activity(name: str, data: dict[str, Any]) -> bool:
+    """Only a referral has a friend; and it waits for the friend's order, not for another."""
+    if name == "referee_points":
+        return data.get("activity") == "referral"
+    return name != "requires_paid_order" or data.get("activity") != "referral"
 
 
 def _of_orders_only(data: dict[str, Any], foreign: Any) -> dict[str, Any]:

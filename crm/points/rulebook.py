@@ -51,6 +51,18 @@ class Rulebook:
             self._in_force[span] = found
         return found
 
+    def around(self, instant: datetime) -> tuple[Rule, ...]:
+        """What a member may have had in mind at `instant`, in rank order: of each rule the version
+        recorded then or, if it was ended within a month before, the last; so that begins or ends
+        within a month of `instant`.
+        """
+        nearest: dict[UUID, Rule] = {}
+        for rule in self._rules:
+            known = nearest.get(rule.id)
+            if rule.valid_from <= instant and (known is None or rule.version > known.version):
+                nearest[rule.id] = rule
+        return tuple(sorted((one for one in nearest.values() if one.is_near(instant)), key=rank))
+
     def latest_version(self) -> int:
         """The highest version number of the programme."""
         return max(item.version for item in self._programmes)

@@ -6,13 +6,26 @@ from crm.members.schemas import MemberRefIn
 from crm.points.rule import ACTIVITIES
 
 
+class OrderRefIn(Schema):
+    """An order as shops know it."""
+
+    channel = fields.code(40, required=True)
+    order_no = fields.Text(64, required=True)
+
+
 class AwardIn(Schema):
-    """Points for an activity, once per (activity, source_key). Without `points`, by the rules."""
+    """Points for an activity, once per (activity, source_key). Without `points`, by the rules.
+
+    `source_key` may be left out where the rules say the points and the activity has a natural one:
+    sign_up and profile_completed (once for ever), check_in (local day), birthday (local year).
+    `order` is what a review or share is about, for rules that ask for a paid order.
+    """
 
     member = fields.Nested(MemberRefIn, required=True)
     activity = fields.Choice(*ACTIVITIES, required=True)
-    source_key = fields.Text(200, required=True)
+    source_key = fields.Text(200)
     points = fields.points(1)
+    order = fields.Nested(OrderRefIn)
     reason = fields.Text(500, load_default=None, allow_none=True)
     expires_at = fields.Instant(load_default=None, allow_none=True)
 
@@ -61,6 +74,26 @@ class EntryOut(Schema):
     actor = fields.Text(allow_none=True)
     reason = fields.Text(allow_none=True)
     lots = fields.Items(fields.Nested(EntryLotOut))
+
+
+class AwardShareOut(Schema):
+    """What one rule gave: `granted` of `points`, and the cap that trimmed it."""
+
+    rule_id = fields.Id()
+    version = fields.Whole(1)
+    name = fields.Text()
+    points = fields.points()
+    granted = fields.points()
+    capped_by = fields.Text(allow_none=True)
+
+
+class AwardOut(EntryOut):
+    """An award. By the rules, caps may trim what was `desired` to what was `granted`, even to 0."""
+
+    desired = fields.points()
+    granted = fields.points()
+    capped_by = fields.Text(allow_none=True)
+    breakdown = fields.Items(fields.Nested(AwardShareOut))
 
 
 class ExpiringOut(Schema):

@@ -1,9 +1,8 @@
 """Which rules apply to which lines of an order, and what exclusive groups leave of them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
-from crm.points.cart import CartLine, EarningFacts
+from crm.points.cart import CartLine
 from crm.points.conditions import Situation
 from crm.points.rule import ACTIVITY, PER_ORDER, Rule
 
@@ -46,21 +45,3 @@ def _claim(
     free = [place for place in places if place not in taken]
     taken.update(free)
     return free
-
-
-def for_activity(
-    rules: Iterable[Rule], activity: str, at: datetime, member: EarningFacts
-) -> list[Rule]:
-    """The rules that reward an act at `at`, in rank order; of an exclusive group the first."""
-    situation = Situation(at, member)
-    groups: set[str] = set()
-    found = []
-    for rule in rules:
-        if rule.kind != ACTIVITY or rule.activity != activity:
-            continue
-        if rule.exclusive_group in groups or not rule.conditions.hold(situation):
-            continue
-        if rule.exclusive_group is not None:
-            groups.add(rule.exclusive_group)
-        found.append(rule)
-    return found

@@ -4,10 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from earning_builders import NOON, by_line, cart, earn, line, member, rate, rule
-
-from crm.points.rule import rank
-from crm.points.selection import for_activity
+from earning_builders import by_line, cart, earn, line, member, rate, rule
 
 pytestmark = pytest.mark.usefixtures("no_database")
 
@@ -172,23 +169,3 @@ def test_an_order_bonus_stands_alone_in_its_exclusive_group():
     )
     assert earn(cart(line(1000), line(1000, 2, sku="cup")), *rules).points == 50
     assert earn(cart(line(1000)), *rules).points == 20
-
-
-def test_an_act_is_rewarded_by_the_rules_that_match_and_one_of_each_exclusive_group():
-    def review(number, **given):
-        return rule(number, "activity", activity="review", points=number, **given)
-
-    rules = sorted(
-        (
-            rate(90),
-            rule(91, "activity", activity="share", points=91),
-            review(1),
-            review(2, exclusive_group="g"),
-            review(3, exclusive_group="g", priority=1, conditions={"tiers": ["gold"]}),
-            review(4, conditions={"weekdays": [6]}),
-        ),
-        key=rank,
-    )
-    assert [found.points for found in for_activity(rules, "review", NOON, member())] == [1, 2]
-    gold = member(tier="gold")
-    assert [found.points for found in for_activity(rules, "review", NOON, gold)] == [3, 1]
