@@ -8,6 +8,7 @@ from flask import Flask
 from crm import console, housekeeping
 from crm.activities import api as activities
 from crm.auth import api as auth
+from crm.auth import approvals_api as approvals
 from crm.auth import door
 from crm.auth import jobs as auth_jobs
 from crm.db import Base
@@ -21,6 +22,7 @@ from crm.orders import jobs as order_jobs
 from crm.orders import quote_api as quotes
 from crm.overview import api as overview
 from crm.overview import tier_api as member_tier
+from crm.points import adjustments_api as adjustments
 from crm.points import api as points
 from crm.points import jobs as points_jobs
 from crm.points import liability_api as points_liability
@@ -42,6 +44,7 @@ METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 
 BLUEPRINTS: Sequence[Blueprint] = (
     auth.blp,
+    approvals.blp,
     members.blp,
     stores.blp,
     tiers.blp,
@@ -51,6 +54,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     points.blp,
     points_liability.blp,
     activities.blp,
+    adjustments.blp,
     orders.blp,
     quotes.blp,
     segments.blp,

@@ -1,6 +1,6 @@
-"""What the rules of staff accounts say no with."""
+"""What the rules of staff accounts and approvals say no with."""
 
-from crm.errors import N_, NotFound, Refused, Unauthorized, Unprocessable
+from crm.errors import N_, Forbidden, NotFound, Refused, Unauthorized, Unprocessable
 
 
 class StaffNotFound(NotFound):
@@ -43,3 +43,38 @@ class WrongCredentials(Unauthorized):
 
     code = "wrong_credentials"
     detail = N_("The e-mail address or the password is not right.")
+
+
+class ApprovalNotFound(NotFound):
+    """No request has this id, or it is not yours to see (404)."""
+
+    code = "approval_not_found"
+    detail = N_("There is no such request.")
+
+
+class SecondPersonNeeded(Forbidden):
+    """Nobody decides his own request (403); he may cancel it."""
+
+    code = "second_person_needed"
+    detail = N_("This is your own request: somebody else decides it. You may cancel it.")
+
+
+class NotTheRequester(Forbidden):
+    """Only who asked may cancel a request (403); others deny it."""
+
+    code = "not_the_requester"
+    detail = N_("Only {requester} may cancel this request. You may deny it.")
+
+
+class ApprovalDecided(Refused):
+    """The request was decided or cancelled before (409): `state`, `decided_by`."""
+
+    code = "approval_decided"
+    detail = N_("{decided_by} has decided this request already.")
+
+
+class ApprovalExpired(Refused):
+    """The request waited too long (409): it ended at `expired_at`."""
+
+    code = "approval_expired"
+    detail = N_("This request expired at {expired_at}. Ask again.")

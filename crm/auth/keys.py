@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from crm import audit
 from crm.auth.grants import require_held
@@ -20,6 +20,14 @@ from crm.http.principal import Principal
 
 SECRET = re.compile(r"rgl_(?:live|test)_[A-Za-z0-9_-]{43}", re.ASCII)
 SHOWN = len("rgl_live_") + 6  # leaves 222 of the 258 bits unknown
+
+ORIGINS = text("""
+    WITH RECURSIVE line AS (
+        SELECT id, replaces FROM api_key WHERE id IN (:one, :other)
+        UNION SELECT k.id, k.replaces FROM line l JOIN api_key k ON k.id = l.replaces
+    )
+    SELECT count(*) FROM line WHERE replaces IS NULL
+""")
 
 
 class KeyNotFound(NotFound):
@@ -125,6 +133,11 @@ def listed(limit: int, before: UUID | None) -> Sequence[ApiKey]:
     if before is not None:
         query = query.where(ApiKey.id < before)
     return db.session.scalars(query).all()
+
+
+def are_one_program(one: UUID, other: UUID) -> bool:
+    """Whether two keys are the same, or were rolled from the same first key."""
+    return db.session.scalar(ORIGINS, {"one": one, "other": other}) == 1
 
 
 def facts(key: ApiKey) -> dict[str, object]:

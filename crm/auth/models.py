@@ -1,9 +1,11 @@
-"""The tables of API keys, staff, sessions and tries to sign in."""
+"""The tables of API keys, staff, sessions, tries to sign in, and approvals."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.db import Base
@@ -88,3 +90,43 @@ class LoginAttempt(Base):
     account: Mapped[str]
     address: Mapped[str]
     at: Mapped[datetime]
+
+
+class Approval(Base):
+    """An act that waits, or waited, for a second person. Decided once; the database sees to it."""
+
+    __tablename__ = "approval"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('pending', 'approved', 'denied', 'expired', 'cancelled')", name="state"
+        ),
+        CheckConstraint("(state = 'pending') = (decided_at IS NULL)", name="decided"),
+        CheckConstraint("(state = 'approved') = (result IS NOT NULL)", name="result"),
+        CheckConstraint("state <> 'denied' OR reason IS NOT NULL", name="reason"),
+        CheckConstraint(
+            "state NOT IN ('approved', 'denied') OR decider_id IS DISTINCT FROM requester_id",
+            name="four_eyes",
+        ),
+        CheckConstraint("expires_at > requested_at", name="time"),
+        Index("ix_approval_pending", "expires_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_approval_subject", "subject_type", "subject_id", "id"),
+        Index("ix_approval_requester_id_id", "requester_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    subject_type: Mapped[str]
+    subject_id: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    requester_kind: Mapped[str]
+    requester_id: Mapped[UUID | None]
+    requester_name: Mapped[str]
+    requested_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    decider_kind: Mapped[str | None]
+    decider_id: Mapped[UUID | None]
+    decider_name: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

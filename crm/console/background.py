@@ -12,6 +12,7 @@ from crm.http.permissions import needs
 from crm.queue import JOBS
 
 JOB_NAMES = {
+    "approvals.expire": N_("Close requests that nobody decided in time"),
     "auth.purge": N_("Forget old sessions and failed sign-ins"),
     "floor.forget": N_("Forget what is no longer needed"),
     "ledger.check": N_("Check the ledger at night"),

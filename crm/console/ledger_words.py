@@ -13,6 +13,7 @@ from crm.db import db
 from crm.errors import N_
 from crm.i18n import gettext
 from crm.orders.models import Order
+from crm.points import adjustment_reasons
 
 KINDS = {
     "earn": N_("Earned by an order"),
@@ -56,6 +57,9 @@ def order_numbers(sources: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def kind(name: str, source_type: str) -> str:
     """What an entry was, in words."""
+    if name == "adjust":
+        reason = adjustment_reasons.name(source_type.partition(":")[2])
+        return say(N_("Adjusted: {reason}"), reason=reason)
     return gettext(AWARDS.get(source_type) or KINDS.get(name) or name)
 
 
@@ -79,6 +83,11 @@ def _reference(source: Mapping[str, Any]) -> str:
     return source["id"] if shown else ""
 
 
+def _opening(row: Mapping[str, Any]) -> str:
+    """The kind of the entry that opened a lot, as its source tells it."""
+    return "adjust" if row["source_type"].startswith("adjustment:") else "award"
+
+
 def lot(row: Mapping[str, Any], now: datetime, zone: tzinfo) -> dict[str, Any]:
     """One of `crm.points.balances.open_lots` as the member page shows it."""
     available, expires = row["available_at"], row["expires_at"]
@@ -89,7 +98,7 @@ def lot(row: Mapping[str, Any], now: datetime, zone: tzinfo) -> dict[str, Any]:
     return {
         "source": say(
             N_("{what} {day}"),
-            what=gettext(N_("Order")) if is_order else kind("award", row["source_type"]),
+            what=gettext(N_("Order")) if is_order else kind(_opening(row), row["source_type"]),
             day=formats.iso_day(row["occurred_at"].astimezone(zone).date(), today),
         ),
         "left": row["remaining"],

@@ -14,11 +14,14 @@ PERMISSIONS = {
     "points:read": "read balances and entries, ask for quotes",
     "points:write": "award, redeem and hold points",
     "points:export": "download a member's ledger as a file",
+    "points:adjust": "adjust points by hand, within limits",
     "programme:read": "read the programme, its rules and its ladder of tiers",
     "programme:write": "change the programme, its rules, its ladder and manual tiers",
     "segments:read": "read segments and scores",
     "segments:write": "start segmentation runs",
     "ledger:read": "run the ledger's self-check, read the liability",
+    "approvals:read": "see requests for approval: one's own, or all when one decides",
+    "approvals:decide": "approve or deny what others asked for",
     "keys:manage": "create, roll and revoke API keys",
     "staff:manage": "create and change staff accounts",
     "stores:read": "read stores",
@@ -29,6 +32,8 @@ PERMISSIONS = {
 }
 
 _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points:write"} | {
+    "approvals:read",
+    "points:adjust",
     "programme:read",
     "segments:read",
     "stores:read",
@@ -36,10 +41,7 @@ _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points
 _MANAGER = (
     _CLERK
     | {"members:reveal", "orders:write", "points:export", "ledger:read"}
-    | {
-        "audit:read",
-        "tasks:read",
-    }
+    | {"approvals:decide", "audit:read", "tasks:read"}
 )
 _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {
     "ledger:read",

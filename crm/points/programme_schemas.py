@@ -116,6 +116,13 @@ class AdjustmentLimit(Schema):
     per_day = fields.points(0)
 
 
+class KeyAdjustmentLimit(Schema):
+    """How many points an API key may adjust without a second person; null is no limit."""
+
+    per_act = fields.points(0, allow_none=True)
+    per_day = fields.points(0, allow_none=True)
+
+
 class AdjustmentSettings(Schema):
     """The limits by role."""
 
@@ -159,6 +166,7 @@ class ProgrammeDocument(Schema):
     caps = fields.Nested(CapSettings)
     adjustment = fields.Nested(AdjustmentSettings)
     activities = fields.Nested(ActivitySettings)
+    adjustment_by_keys = fields.Nested(KeyAdjustmentLimit)
 
 
 class ProgrammeQuery(Schema):

@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
         "profile_fields": ["name", "birthday", "contact"],
         "referral": {"per_referrer_month": None, "review_flagged": True},
     },
+    "adjustment_by_keys": {"per_act": 5000, "per_day": None},
 }
 
 ROUNDINGS = ("floor", "half_up", "ceil")
@@ -142,10 +143,15 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class AdjustmentLimit:
-    """How many points a role may adjust alone."""
+    """How many points a role, or an API key, may adjust alone; None is no limit."""
 
-    per_act: int
-    per_day: int
+    per_act: int | None
+    per_day: int | None
+
+    def allows(self, points: int, so_far: int) -> bool:
+        """Whether these points (given or taken) may be adjusted after `so_far` on the same day."""
+        within_act = self.per_act is None or abs(points) <= self.per_act
+        return within_act and (self.per_day is None or so_far + abs(points) <= self.per_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +190,7 @@ class Programme:
     caps: Caps
     adjustment: Mapping[str, AdjustmentLimit]
     activities: Activities
+    adjustment_by_keys: AdjustmentLimit
     zone: ZoneInfo
 
     @classmethod
@@ -213,6 +220,7 @@ class Programme:
             caps=Caps(**document["caps"]),
             adjustment={role: AdjustmentLimit(**limit) for role, limit in limits},
             activities=Activities(**{**activities, "referral": Referral(**activities["referral"])}),
+            adjustment_by_keys=AdjustmentLimit(**document["adjustment_by_keys"]),
             zone=ZoneInfo(document["timezone"]),
         )
 
