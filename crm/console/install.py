@@ -17,6 +17,7 @@ from crm.console import (
     pages,
     programme_page,
     segments_page,
+    settings_page,
     trust,
 )
 from crm.console.blueprint import blp
@@ -34,6 +35,7 @@ PAGES = (
     order_page,
     programme_page,
     segments_page,
+    settings_page,
     trust,
 )
 

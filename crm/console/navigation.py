@@ -47,7 +47,17 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
     (
         N_("Programme"),
         (
-            Place("ladder", N_("Tiers and rules"), "programme:read", ("console.programme",)),
+            Place(
+                "ladder",
+                N_("Tiers and rules"),
+                "programme:read",
+                (
+                    "console.programme",
+                    "console.settings",
+                    "console.change_settings",
+                    "console.settings_version",
+                ),
+            ),
             Place("import", N_("Background work"), "tasks:read", ("console.tasks",)),
             Place("code", N_("Developers"), "keys:manage", ("console.developers",)),
             Place("shield", N_("Trust"), "ledger:read", ("console.trust",)),

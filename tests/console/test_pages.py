@@ -24,6 +24,8 @@ PAGES = {
     "/segments": "segments:read",
     "/segments/new_customers": "segments:read",
     "/programme": "programme:read",
+    "/programme/settings": "programme:read",
+    "/programme/settings/versions/1": "programme:read",
     "/developers": "keys:manage",
     "/tasks": "tasks:read",
     "/trust": "ledger:read",

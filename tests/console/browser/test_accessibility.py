@@ -17,6 +17,8 @@ PAGES = {
     "segments": "/console/segments",
     "segment": "/console/segments/prospects",
     "programme": "/console/programme",
+    "settings": "/console/programme/settings",
+    "version of the settings": "/console/programme/settings/versions/1",
     "developers": "/console/developers",
     "tasks": "/console/tasks",
     "trust": "/console/trust",

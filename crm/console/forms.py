@@ -1,0 +1,251 @@
+"""Forms over the schemas of the API: texts into a document, mistakes back beside their fields.
+
+A form's fields are named by JSON pointers (`/pending/days`). What a document may hold is decided by
+the schema alone; here only the writing of values is understood: amounts with a decimal point, local
+times, lists with an entry on each line.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import marshmallow as ma
+from babel.numbers import get_currency_precision
+from werkzeug.datastructures import MultiDict
+
+from crm.console import formats
+from crm.errors import N_, FieldError, Invalid, Refused
+from crm.http import fields, problems
+from crm.http.schema import invalid
+
+WHOLE, MONEY, FLAG, MAYBE, CHOICE = "whole", "money", "flag", "maybe", "choice"
+INSTANT, NUMBERS, LINES, TEXT = "instant", "numbers", "lines", "text"
+LOCAL = "%Y-%m-%dT%H:%M"
+LONGEST = 200_000  # characters of one field
+NO_AMOUNT = N_("This must be an amount such as 12.50.")
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One value of a document: where it stands, and the field of the schema that judges it."""
+
+    pointer: str
+    field: ma.fields.Field
+
+    @property
+    def kind(self) -> str:
+        """How it is written in a form."""
+        one = self.field
+        if isinstance(one, fields.Items):
+            return NUMBERS if isinstance(one.inner, fields.Whole) else LINES
+        if isinstance(one, fields.Flag):
+            return MAYBE if one.allow_none else FLAG
+        if isinstance(one, fields.Whole):
+            return MONEY if one.high == fields.MINOR_LIMIT else WHOLE
+        if isinstance(one, fields.Choice):
+            return CHOICE
+        return INSTANT if isinstance(one, fields.Instant) else TEXT
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How amounts and times are written: the programme's currency and clock."""
+
+    currency: str
+    zone: tzinfo
+
+
+@dataclass
+class Form:
+    """What a form shows: the value of each field, what is wrong with it, what else is wrong."""
+
+    values: dict[str, Any]
+    errors: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    def holds(self, pointer: str, option: object) -> bool:
+        """Whether `option` is chosen in a field."""
+        value = self.values.get(pointer)
+        return option in value if isinstance(value, list) else value == option
+
+
+def leaves(schema: type[ma.Schema], at: str = "", *, skip: Iterable[str] = ()) -> Iterator[Leaf]:
+    """The values that documents of this schema hold, but for the names in `skip`.
+
+    Lists of objects are left out: who has one in a form knows how it is drawn.
+    """
+    for name, one in schema().load_fields.items():
+        pointer = f"{at}/{one.data_key or name}"
+        if name in skip:
+            continue
+        if isinstance(one, fields.Nested):
+            yield from leaves(type(one.schema), pointer)
+        elif not (isinstance(one, fields.Items) and isinstance(one.inner, fields.Nested)):
+            yield Leaf(pointer, one)
+
+
+def read(
+    known: Iterable[Leaf], given: MultiDict[str, str], manner: Manner, *, blank: str = "keep"
+) -> dict[str, Any]:
+    """The document that a form's texts say, for the schema to judge.
+
+    A blank field is null where the schema takes that; else it is kept, for the schema to refuse, or
+    with blank="omit" left out. An object of which nothing was filled in is left out.
+    """
+    document: dict[str, Any] = {}
+    for leaf in known:
+        value = _value(leaf, given, manner)
+        if value is None and not (blank == "keep" and leaf.field.allow_none):
+            if blank == "omit" or leaf.kind in (INSTANT, MAYBE):
+                continue
+            value = ""
+        _put(document, leaf.pointer, value)
+    return document
+
+
+def _value(leaf: Leaf, given: MultiDict[str, str], manner: Manner) -> Any:
+    """What one field says; None if it is blank. Texts that say nothing we know stay texts."""
+    if leaf.kind == FLAG:
+        return leaf.pointer in given
+    if leaf.kind in (NUMBERS, LINES):
+        lines = [line.strip() for text in given.getlist(leaf.pointer) for line in text.splitlines()]
+        filled = [line for line in lines if line]
+        return [_whole(line) for line in filled] if leaf.kind == NUMBERS else filled
+    text = given.get(leaf.pointer, "").strip()[:LONGEST]
+    if not text:
+        return None
+    if leaf.kind == WHOLE:
+        return _whole(text)
+    if leaf.kind == MONEY:
+        return amount(text, manner.currency)
+    if leaf.kind == MAYBE:
+        return {"true": True, "false": False}.get(text, text)
+    return instant(text, manner.zone) if leaf.kind == INSTANT else text
+
+
+def _whole(text: str) -> int | str:
+    plain = text.replace(",", "").replace("−", "-")
+    return int(plain) if re.fullmatch(r"-?\d{1,18}", plain, re.ASCII) else text
+
+
+def amount(text: str, currency: str) -> int | str:
+    """Minor units of an amount such as 1,234.50; the text itself if it is none."""
+    try:
+        minor = Decimal(text.replace(",", "")).scaleb(get_currency_precision(currency))
+    except InvalidOperation:
+        return text
+    if not minor.is_finite() or abs(minor) > 10**15 or minor != minor.to_integral_value():
+        return text
+    return int(minor)
+
+
+def instant(text: str, zone: tzinfo) -> str:
+    """RFC 3339 of a local time such as 2026-12-01T00:00; the text itself if it is none."""
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    at = local if local.tzinfo else local.replace(tzinfo=zone)
+    try:
+        return fields.instant_text(at.astimezone(UTC))
+    except OverflowError:
+        return text
+
+
+def _put(document: dict[str, Any], pointer: str, value: Any) -> None:
+    *path, name = pointer.split("/")[1:]
+    for step in path:
+        document = document.setdefault(step, {})
+    document[name] = value
+
+
+def look_up(document: Mapping[str, Any], pointer: str) -> Any:
+    """The value at a pointer; None where there is nothing."""
+    found: Any = document
+    for step in pointer.split("/")[1:]:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
+
+
+def values(known: Iterable[Leaf], document: Mapping[str, Any], manner: Manner) -> dict[str, Any]:
+    """A document's values as a form writes them."""
+    return {leaf.pointer: _written(leaf, look_up(document, leaf.pointer), manner) for leaf in known}
+
+
+def _written(leaf: Leaf, value: Any, manner: Manner) -> Any:
+    if leaf.kind == FLAG:
+        return bool(value)
+    if leaf.kind == NUMBERS:
+        return [str(one) for one in value or ()]
+    if leaf.kind == LINES:
+        return list(value or ())
+    if value is None:
+        return ""
+    if leaf.kind == MONEY:
+        return decimal(value, manner.currency)
+    if leaf.kind == MAYBE:
+        return "true" if value else "false"
+    return value.astimezone(manner.zone).strftime(LOCAL) if leaf.kind == INSTANT else str(value)
+
+
+def decimal(minor: int, currency: str) -> str:
+    """1250 → 12.50, to be written in a field."""
+    return str(Decimal(minor).scaleb(-get_currency_precision(currency)))
+
+
+def typed(known: Iterable[Leaf], given: MultiDict[str, str]) -> dict[str, Any]:
+    """What somebody typed, to be shown again as it was."""
+    found: dict[str, Any] = {}
+    for leaf in known:
+        if leaf.kind == FLAG:
+            found[leaf.pointer] = leaf.pointer in given
+        elif leaf.kind in (NUMBERS, LINES):
+            texts = given.getlist(leaf.pointer)
+            found[leaf.pointer] = [line for text in texts for line in text.splitlines()]
+        else:
+            found[leaf.pointer] = given.get(leaf.pointer, "")
+    return found
+
+
+def load(schema: ma.Schema, document: Mapping[str, Any], at: str = "") -> dict[str, Any]:
+    """The document as the schema reads it. Raises `Invalid`."""
+    try:
+        return schema.load(document)  # type: ignore[return-value]  # one object, not many
+    except ma.ValidationError as error:
+        raise invalid(error, at) from None
+
+
+def blame(form: Form, refused: Refused, known: Iterable[Leaf], manner: Manner) -> None:
+    """Put each mistake beside its field; what belongs to no field is said above them all."""
+    by_pointer = {leaf.pointer: leaf for leaf in known}
+    if not isinstance(refused, Invalid):
+        said = problems.document(refused)["detail"]
+        if refused.pointer in by_pointer:
+            form.errors[refused.pointer] = said
+        else:
+            form.said.append(said)
+        return
+    for error in refused.errors:
+        pointer = error.pointer
+        while pointer and pointer not in by_pointer:
+            pointer = pointer.rpartition("/")[0]  # an entry of a list is shown with its list
+        leaf = by_pointer.get(pointer)
+        text = _sentence(error, leaf, manner)
+        if leaf is None:
+            form.said.append(text)
+        else:
+            form.errors.setdefault(pointer, text)
+
+
+def _sentence(error: FieldError, leaf: Leaf | None, manner: Manner) -> str:
+    facts = dict(error.facts)
+    if leaf is not None and leaf.kind == MONEY:
+        if error.code == "invalid_type":
+            return problems.say(NO_AMOUNT, {})
+        for name, value in facts.items():
+            if isinstance(value, int):
+                facts[name] = formats.money(value, manner.currency)
+    return problems.say(error.detail, facts)
