@@ -14,7 +14,6 @@ from crm.http.blueprint import body_of, read_json
 from crm.http.pagination import PageQuery
 from crm.members import profiles
 from crm.orders import documents, incoming, intake
-from crm.orders.earnings import zone_of
 from crm.orders.kept import Collision, Kept
 from crm.orders.schemas import (
     MOST_IN_BATCH,
@@ -26,7 +25,6 @@ from crm.orders.schemas import (
     OrderPage,
     RefundIn,
 )
-from crm.points import rulebook
 
 blp = Blueprint("orders", __name__, description="What members bought and returned.")
 T = TypeVar("T")
@@ -46,8 +44,7 @@ def _in_transaction(rule: Callable[[], T]) -> T:
 
 
 def _shown(order: Kept, *, stale: bool = False) -> dict[str, Any]:
-    zone = zone_of(rulebook.load().programme_at(clock.now()).timezone)
-    return documents.document(order, clock.now(), zone, stale=stale)
+    return documents.document(order, clock.now(), stale=stale)
 
 
 def _check_path(channel: str, order_no: str) -> None:

@@ -14,10 +14,14 @@ from crm.orders import kept
 from crm.orders.errors import OrderNotFound
 from crm.orders.kept import Kept
 from crm.orders.models import Order
+from crm.points import rulebook
 
 
-def document(order: Kept, now: datetime, zone: ZoneInfo, *, stale: bool = False) -> dict[str, Any]:
-    """One order, whole; times as instants, `available_on` as a day in `zone`."""
+def document(order: Kept, now: datetime, *, stale: bool = False) -> dict[str, Any]:
+    """One order, whole; times as instants, `available_on` as a day in the programme's zone."""
+    book = rulebook.load()
+    zone = book.programme_at(now).zone
+    deducts = book.programme_at(order.placed_at).refund.shortfall == "deduct_from_refund"
     columns = {name: getattr(order, name) for name in kept.COLUMNS if name != "breakdown"}
     lines = [
         {name: getattr(line, name) for name in line.__struct_fields__} | {"net": net}
@@ -27,7 +31,9 @@ def document(order: Kept, now: datetime, zone: ZoneInfo, *, stale: bool = False)
         "lines": lines,
         "refunds": [_refund(refund) for refund in order.refunds],
         "earned": _earned(order, now, zone),
-        "clawed_back": order.granted - order.points if order.lot_seq is not None else 0,
+        "clawed_back": order.clawed,
+        "let_go": 0 if deducts else order.let_go,
+        "deduct_from_refund": {"points": order.let_go if deducts else 0, "value": order.deduct},
         "stale": stale,
     }
 
@@ -42,6 +48,7 @@ def _refund(refund: Any) -> dict[str, Any]:
         "amount": refund.amount,
         "restock": refund.restock,
         "value": refund.value,
+        "deduct": refund.deduct,
     }
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from crm.orders.kept import Kept
 from crm.orders.pricing import Remainder
-from crm.points.cart import Cart, CartLine, EarningFacts
+from crm.points.cart import Cart, CartLine, EarningFacts, Used
 from crm.points.earning import Earning, evaluate
 from crm.points.earning import rounded as round_points
 from crm.points.programme_settings import Expiry, Programme
@@ -19,8 +19,13 @@ from crm.points.rule import Rule
 EARNING = frozenset({"paid", "fulfilled", "delivered", "completed"})
 
 
-def earn(order: Kept, programme: Programme, rules: Sequence[Rule], facts: EarningFacts) -> Earning:
-    """Evaluate the order by the versions in force when it was placed; pure."""
+def earn(
+    order: Kept, programme: Programme, rules: Sequence[Rule], facts: EarningFacts, used: Used
+) -> Earning:
+    """Evaluate the order by the versions in force when it was placed; pure.
+
+    `used` is what the member's other orders have taken of the caps by day and month.
+    """
     cart = Cart(
         [
             CartLine(line.line_no, line.sku, line.quantity, net, line.category, line.labels)
@@ -30,8 +35,9 @@ def earn(order: Kept, programme: Programme, rules: Sequence[Rule], facts: Earnin
         order.channel,
         order.store,
         order.shipping,
+        order.tax,
     )
-    return evaluate(programme, rules, cart, facts)
+    return evaluate(programme, rules, cart, facts, used)
 
 
 def remaining_points(order: Kept, left: Remainder) -> int:
@@ -54,6 +60,12 @@ def remaining_points(order: Kept, left: Remainder) -> int:
 
 def available_at(order: Kept, programme: Programme) -> datetime | None:
     """When the order's points become spendable; None: on an explicit release only."""
+    due = _due_at(order, programme)
+    released = order.released_at
+    return due if released is None or (due is not None and due < released) else released
+
+
+def _due_at(order: Kept, programme: Programme) -> datetime | None:
     pending = programme.pending
     paid_at = order.paid_at or order.placed_at
     if pending.policy == "manual":

@@ -31,6 +31,13 @@ class DiscountTooLarge(Unprocessable):
     detail = N_("The discount is larger than the amount that it is taken off.")
 
 
+class TaxTooLarge(Unprocessable):
+    """The tax contained in the goods is larger than they are (422): `most`, in minor units."""
+
+    code = "tax_too_large"
+    detail = N_("The goods of this order come to {most}; the tax in them can't be more.")
+
+
 class LineTwice(Unprocessable):
     """Two lines share a number (422)."""
 
@@ -43,6 +50,13 @@ class MemberOfAnother(Refused):
 
     code = "order_has_another_member"
     detail = N_("This order belongs to another member.")
+
+
+class NothingToRelease(Refused):
+    """The order has no points: not paid, earned nothing, cancelled or refunded (409)."""
+
+    code = "nothing_to_release"
+    detail = N_("This order has no points to release.")
 
 
 class RefundTooLarge(Unprocessable):

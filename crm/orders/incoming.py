@@ -74,6 +74,7 @@ class Incoming(msgspec.Struct, forbid_unknown_fields=True):
     store: Annotated[str, Meta(min_length=1, max_length=64, pattern=CODE)] | None = None
     shipping: Minor = 0
     discount: Minor = 0
+    tax: Minor = 0
     region: Annotated[str, Meta(min_length=1, max_length=40, pattern=PLAIN)] | None = None
 
     @property

@@ -19,11 +19,12 @@ from crm.ids import uuid7
 from crm.members import identity
 from crm.members.identity import MemberNotFound
 from crm.orders.earnings import EARNING
-from crm.orders.errors import CurrencyMismatch, MemberOfAnother, RefundNoUsed
+from crm.orders.errors import CurrencyMismatch, MemberOfAnother, RefundNoUsed, TaxTooLarge
 from crm.orders.incoming import Incoming
 from crm.orders.kept import Kept
 from crm.orders.pricing import Refund, nets
 from crm.orders.work import Work
+from crm.points.programme_settings import BasisSettings
 
 
 @dataclass(slots=True)
@@ -68,6 +69,9 @@ def _put_round(
     work = Work(
         [orders[place].key for place in places], [one for one in owners.values() if one], now
     )
+    work.crediting.allowances.expect(
+        [(owner, orders[place].placed_at) for place, owner in owners.items() if owner]
+    )
     for place in places:
         outcome = outcomes[place]
         try:
@@ -83,17 +87,24 @@ def _put(work: Work, given: Incoming, member_id: UUID | None) -> tuple[Kept, boo
     """Apply one order; whether it was stale."""
     known = work.orders.get(given.key)
     if known is not None and given.updated_at < known.updated_at:
+        known.refunds = work.refunds.get(known.key, [])
         return known, True
-    expected = work.book.programme_at(given.placed_at).currency
-    if given.currency != expected:
-        raise CurrencyMismatch(pointer="/currency", currency=given.currency, expected=expected)
+    programme = work.book.programme_at(given.placed_at)
+    if given.currency != programme.currency:
+        raise CurrencyMismatch(
+            pointer="/currency", currency=given.currency, expected=programme.currency
+        )
     if known is not None and known.member_id and member_id not in (None, known.member_id):
         raise MemberOfAnother(pointer="/member")
     amounts = nets(given.lines, given.discount)
+    if given.tax > sum(amounts):
+        raise TaxTooLarge(pointer="/tax", most=sum(amounts))
     order = known or _new(given, work.now)
     order.lines_changed = order.is_new or (order.lines, order.nets) != (given.lines, amounts)
-    order.lines, order.nets = given.lines, amounts
-    order.member_id = order.member_id or member_id
+    order.basis_changed = order.lines_changed or _differs(order, given, programme.basis)
+    order.lines, order.nets, order.tax = given.lines, amounts, given.tax
+    if order.member_id is None and member_id is not None:
+        own(order, member_id)
     order.status, order.updated_at = given.status, given.updated_at
     order.placed_at, order.currency = given.placed_at, given.currency
     order.shipping, order.discount = given.shipping, given.discount
@@ -102,6 +113,17 @@ def _put(work: Work, given: Incoming, member_id: UUID | None) -> tuple[Kept, boo
     work.settle(order, clamp=True)
     work.orders[given.key] = order
     return order, False
+
+
+def _differs(order: Kept, given: Incoming, settings: BasisSettings) -> bool:
+    """Whether something beside the lines changes what the order earns on."""
+    taxed = not settings.include_tax and order.tax != given.tax
+    return taxed or (settings.include_shipping and order.shipping != given.shipping)
+
+
+def own(order: Kept, member_id: UUID) -> None:
+    """Give a guest's order to a member; its lines and refunds follow it."""
+    order.member_id, order.lines_changed = member_id, True
 
 
 def _new(given: Incoming, now: datetime) -> Kept:

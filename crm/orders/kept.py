@@ -58,11 +58,18 @@ class Kept:
     debt: int = 0
     available_at: datetime | None = None
     breakdown: dict[str, Any] | None = None
+    tax: int = 0
+    regrants: int = 0
+    clawed: int = 0
+    let_go: int = 0
+    deduct: int = 0
+    released_at: datetime | None = None
     lines: list[Line] = field(default_factory=list)
     nets: list[int] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
     is_new: bool = False
     lines_changed: bool = False
+    basis_changed: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -70,14 +77,16 @@ class Kept:
         return self.channel, self.order_no
 
 
-COLUMNS = [item.name for item in fields(Kept)][:27]
+_names = [item.name for item in fields(Kept)]
+COLUMNS = _names[: _names.index("lines")]
 TYPES = {
     "id": "uuid", "member_id": "uuid", "placed_at": "timestamptz", "paid_at": "timestamptz",
     "delivered_at": "timestamptz", "updated_at": "timestamptz", "received_at": "timestamptz",
     "shipping": "bigint", "discount": "bigint", "goods": "bigint", "total": "bigint",
     "refunded": "bigint", "net": "bigint", "counted": "boolean", "local_day": "date",
     "granted": "bigint", "points": "bigint", "lot_seq": "integer", "debt": "bigint",
-    "available_at": "timestamptz", "breakdown": "jsonb",
+    "available_at": "timestamptz", "breakdown": "jsonb", "tax": "bigint", "regrants": "integer",
+    "clawed": "bigint", "let_go": "bigint", "deduct": "bigint", "released_at": "timestamptz",
 }  # fmt: skip
 
 _typed = ", ".join(f"{name} {TYPES.get(name, 'text')}" for name in COLUMNS)
@@ -104,7 +113,8 @@ LINES = text("""
 """)
 
 REFUNDS = text("""
-    SELECT r.channel, r.order_no, r.refund_no, r.refunded_at, r.amount, r.lines, r.restock, r.value
+    SELECT r.channel, r.order_no, r.refund_no, r.refunded_at, r.amount, r.lines, r.restock, r.value,
+           r.deduct, r.order_id
     FROM order_refund r
     JOIN unnest(CAST(:channels AS text[]), CAST(:numbers AS text[])) AS k (channel, order_no)
         USING (channel, order_no)
@@ -160,7 +170,7 @@ def load_refunds(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[
         lines = {int(item["line_no"]): item["quantity"] for item in row.lines or ()}
         refund = Refund(
             row.refund_no, row.refunded_at, lines if row.lines is not None else None, row.amount,
-            row.restock, row.value,
+            row.restock, row.value, row.deduct, row.order_id is not None,
         )  # fmt: skip
         found.setdefault((row.channel, row.order_no), []).append(refund)
     return found
@@ -218,6 +228,7 @@ def _save_refund_values(orders: Sequence[Kept]) -> None:
         {
             "channel": order.channel, "order_no": order.order_no, "refund_no": refund.refund_no,
             "order_id": order.id, "member_id": order.member_id, "value": refund.value,
+            "deduct": refund.deduct,
         }
         for order in orders
         for refund in order.refunds
@@ -227,10 +238,10 @@ def _save_refund_values(orders: Sequence[Kept]) -> None:
     db.session.execute(
         text("""
             UPDATE order_refund r
-            SET order_id = s.order_id, member_id = s.member_id, value = s.value
+            SET order_id = s.order_id, member_id = s.member_id, value = s.value, deduct = s.deduct
             FROM json_to_recordset(CAST(:rows AS json)) AS s (
                 channel text, order_no text, refund_no text, order_id uuid, member_id uuid,
-                value bigint)
+                value bigint, deduct bigint)
             WHERE r.channel = s.channel AND r.order_no = s.order_no AND r.refund_no = s.refund_no
         """),
         {"rows": as_rows(rows)},

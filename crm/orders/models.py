@@ -48,6 +48,12 @@ class Order(Base):
     debt: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     available_at: Mapped[datetime | None]
     breakdown: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    tax: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    regrants: Mapped[int] = mapped_column(server_default=text("0"))
+    clawed: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    let_go: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    deduct: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    released_at: Mapped[datetime | None]
 
 
 class OrderLine(Base):
@@ -85,6 +91,7 @@ class OrderRefund(Base):
     restock: Mapped[bool]
     value: Mapped[int] = mapped_column(BigInteger)
     received_at: Mapped[datetime]
+    deduct: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class PurchaseSummary(Base):

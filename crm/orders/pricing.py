@@ -48,7 +48,11 @@ def nets(lines: Sequence[Line], discount: int) -> list[int]:
 
 @dataclass(slots=True)
 class Refund:
-    """A refund as a fact: `lines` as {line_no: pieces}, or an `amount` in minor units."""
+    """A refund as a fact: `lines` as {line_no: pieces}, or an `amount` in minor units.
+
+    `value` is what it took off its order, `deduct` what the shop may keep of it for points that
+    could not be taken back; `applied` says that an earlier write has counted it.
+    """
 
     refund_no: str
     refunded_at: datetime
@@ -56,6 +60,8 @@ class Refund:
     amount: int | None
     restock: bool
     value: int = 0
+    deduct: int = 0
+    applied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from crm.http import Blueprint, Schema, fields, needs
 from crm.members import identity
 from crm.members.schemas import MemberRefIn
 from crm.orders import quotes
-from crm.orders.errors import DiscountTooLarge, LineTwice
+from crm.orders.errors import DiscountTooLarge, LineTwice, TaxTooLarge
 from crm.orders.incoming import Line
 from crm.orders.quotes import Asked
 from crm.orders.schemas import MOST_LINES, LineIn
@@ -19,6 +19,7 @@ class CartIn(Schema):
     lines = fields.Items(fields.Nested(LineIn), MOST_LINES, low=1, required=True)
     discount = fields.minor(load_default=0)
     shipping = fields.minor(load_default=0)
+    tax = fields.minor(load_default=0)
     channel = fields.code(40, load_default=None, allow_none=True)
     store = fields.code(load_default=None, allow_none=True)
     currency = fields.Text(3, low=3, pattern="[A-Z]{3}", load_default=None, allow_none=True)
@@ -69,10 +70,12 @@ def quote(body: dict):
     order = body["order"]
     quotes.check_currency(order["currency"], now)
     lines = [Line(**line) for line in order["lines"]]
-    asked = Asked(lines, order["discount"], order["shipping"], order["channel"], order["store"])
+    asked = Asked(
+        lines, order["discount"], order["shipping"], order["channel"], order["store"], order["tax"]
+    )
     member_id = identity.require(identity.parse_ref(body["member"], at="/member"))
     try:
         return quotes.quote(member_id, asked, body["as_of"] or now, now=now)
-    except (LineTwice, DiscountTooLarge) as refused:
+    except (LineTwice, DiscountTooLarge, TaxTooLarge) as refused:
         refused.pointer = f"/order{refused.pointer}"
         raise

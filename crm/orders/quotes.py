@@ -10,8 +10,9 @@ from crm.members import profiles
 from crm.members.tiers import engine
 from crm.members.tiers import storage as tiers
 from crm.members.tiers.reviews import advance
+from crm.orders.allowances import Allowances
 from crm.orders.earnings import zone_of
-from crm.orders.errors import CurrencyMismatch
+from crm.orders.errors import CurrencyMismatch, TaxTooLarge
 from crm.orders.incoming import Line
 from crm.orders.pricing import nets
 from crm.orders.standing import activities
@@ -31,12 +32,14 @@ class Asked:
     shipping: int
     channel: str | None
     store: str | None
+    tax: int = 0
 
 
 def quote(member_id: UUID, asked: Asked, at: datetime, *, now: datetime) -> dict[str, Any]:
     """The answer to `POST /points/quote` for the instant `at`.
 
-    Raises `MemberNotFound`, `LineTwice`, `DiscountTooLarge`.
+    Caps over days and months count what the member's orders have used of them. Raises
+    `MemberNotFound`, `LineTwice`, `DiscountTooLarge`, `TaxTooLarge`.
     """
     book = rulebook.load()
     programme = book.programme_at(at)
@@ -46,10 +49,11 @@ def quote(member_id: UUID, asked: Asked, at: datetime, *, now: datetime) -> dict
     standing = tiers.standings([member_id])[member_id]
     standing, _ = advance(standing, ladder, activity, at, zone, facts.created_at)
     tier = ladder.tier(engine.held(standing, ladder, at))
-    cart = _cart(asked, at)
+    cart, rules = _cart(asked, at), book.rules_at(at)
+    used = Allowances({member_id: facts}).used(member_id, at, programme, rules)
     earned = evaluate(
         programme,
-        book.rules_at(at),
+        rules,
         cart,
         EarningFacts(
             zone=zone,
@@ -59,6 +63,7 @@ def quote(member_id: UUID, asked: Asked, at: datetime, *, now: datetime) -> dict
             first_order=not activity.orders,
             birthday_month=facts.birthday_month,
         ),
+        used,
     )
     goods = sum(line.net for line in cart.lines)
     if goods:
@@ -93,7 +98,9 @@ def _cart(asked: Asked, at: datetime) -> Cart:
         CartLine(line.line_no, line.sku, line.quantity, net, line.category, line.labels)
         for line, net in zip(asked.lines, amounts, strict=True)
     ]
-    return Cart(lines, at, asked.channel, asked.store, asked.shipping)
+    if asked.tax > sum(amounts):
+        raise TaxTooLarge(pointer="/tax", most=sum(amounts))
+    return Cart(lines, at, asked.channel, asked.store, asked.shipping, asked.tax)
 
 
 def redeemable(programme: Programme, cart: Cart, available: int) -> dict[str, int]:

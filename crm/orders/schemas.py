@@ -26,7 +26,10 @@ class LineIn(Schema):
 
 
 class OrderIn(Schema):
-    """An order, whole. `updated_at` is the shop's: an older write never overwrites a newer one."""
+    """An order, whole. `updated_at` is the shop's: an older write never overwrites a newer one.
+
+    `tax` is the tax contained in the goods after discounts.
+    """
 
     member = fields.Nested(MemberRefIn, load_default=None, allow_none=True)
     status = fields.Choice(*STATUSES, required=True)
@@ -39,6 +42,7 @@ class OrderIn(Schema):
     lines = fields.Items(fields.Nested(LineIn), MOST_LINES, low=1, required=True)
     shipping = fields.minor(load_default=0)
     discount = fields.minor(load_default=0)
+    tax = fields.minor(load_default=0)
     region = fields.Text(40, load_default=None, allow_none=True)
 
 
@@ -110,10 +114,24 @@ class RefundOut(Schema):
     amount = fields.minor(allow_none=True)
     restock = fields.Flag()
     value = fields.minor()
+    deduct = fields.minor()
+
+
+class DeductOut(Schema):
+    """What the shop may keep of refunds, under `deduct_from_refund`: points that were gone, and
+    the money (minor units) that they are worth."""
+
+    points = fields.points()
+    value = fields.minor()
 
 
 class OrderOut(Schema):
-    """An order with what it earned. Amounts are minor units of `currency`."""
+    """An order with what it earned. Amounts are minor units of `currency`.
+
+    Over all refunds so far: `refunded` is money; `clawed_back` points that were taken back, of
+    them `debt` as a debt; `let_go` points that were gone and are not owed (`floor_at_zero`);
+    `deduct_from_refund` those that the shop keeps money for.
+    """
 
     id = fields.Id()
     channel = fields.Text()
@@ -130,6 +148,7 @@ class OrderOut(Schema):
     lines = fields.Items(fields.Nested(LineOut), MOST_LINES)
     shipping = fields.minor()
     discount = fields.minor()
+    tax = fields.minor()
     goods = fields.minor()
     total = fields.minor()
     refunded = fields.minor()
@@ -138,7 +157,23 @@ class OrderOut(Schema):
     earned = fields.Nested(EarnedOut)
     clawed_back = fields.points()
     debt = fields.points()
+    let_go = fields.points()
+    deduct_from_refund = fields.Nested(DeductOut)
     stale = fields.Flag()
+
+
+class ClaimIn(Schema):
+    """Whose order it was."""
+
+    member = fields.Nested(MemberRefIn, required=True)
+
+
+class ReleaseIn(Schema):
+    """Why points are released, for the audit trail. The body may be missing."""
+
+    body_optional = True
+
+    reason = fields.Text(200, load_default=None, allow_none=True)
 
 
 class HeldRefundOut(Schema):

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from crm.db import db
 from crm.members import consents, documents, notes
 from crm.orders import documents as orders
-from crm.orders.earnings import zone_of
 from crm.overview import tier_api
 from crm.points import balances, rulebook
 from crm.segments import directory
@@ -59,6 +58,5 @@ def _purchases(member_id: UUID, now: datetime) -> dict[str, Any] | None:
 
 
 def _orders(member_id: UUID, now: datetime) -> list[dict[str, Any]]:
-    zone = zone_of(rulebook.load().programme_at(now).timezone)
     found = orders.of_member(member_id, LAST_ORDERS, None)["data"]
-    return [orders.document(order, now, zone) for order in found]
+    return [orders.document(order, now) for order in found]

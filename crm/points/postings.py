@@ -225,7 +225,10 @@ def claw_back(
 
 
 def retime(lots: Sequence[tuple[UUID, int, datetime | None, str, str]], *, now: datetime) -> None:
-    """Move the release of pending lots: (member, seq of opening, available_at, zone, expiry)."""
+    """Move the release of pending lots: (member, seq of opening, available_at, zone, expiry).
+
+    What becomes spendable by it pays its member's debt. The accounts are locked.
+    """
     if not lots:
         return
     members, seqs, available, zones, expiries = zip(*lots, strict=True)
@@ -250,3 +253,12 @@ def retime(lots: Sequence[tuple[UUID, int, datetime | None, str, str]], *, now: 
             "now": now,
         },
     )
+    due = {lot[0] for lot in lots if lot[2] is not None and lot[2] <= now}
+    if due:
+        db.session.execute(
+            text("""
+                SELECT points_absorb(member_id, :now) FROM points_account
+                WHERE member_id = ANY (:members) AND debt > 0
+            """),
+            {"members": sorted(due), "now": now},
+        )
