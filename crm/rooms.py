@@ -18,6 +18,7 @@ from crm.members import jobs as members_jobs
 from crm.members import stores_api as stores
 from crm.members.tiers import api as tiers
 from crm.orders import api as orders
+from crm.orders import claim_api as claims
 from crm.orders import jobs as order_jobs
 from crm.orders import quote_api as quotes
 from crm.overview import api as overview
@@ -56,6 +57,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     activities.blp,
     adjustments.blp,
     orders.blp,
+    claims.blp,
     quotes.blp,
     segments.blp,
 )

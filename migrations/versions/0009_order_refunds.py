@@ -2,8 +2,8 @@
 
 from crm.migrations import script
 
-revision = "0007"
-down_revision = "0006"
+revision = "0009"
+down_revision = "0008"
 
 COLUMNS = """
 ALTER TABLE orders
