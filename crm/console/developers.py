@@ -35,7 +35,7 @@ PERMISSION_NAMES = {
     "segments:write": N_("start segmentation runs"),
     "approvals:read": N_("see requests for approval"),
     "approvals:decide": N_("approve or deny requests"),
-    "ledger:read": N_("check the ledger"),
+    "ledger:read": N_("check the ledger and read the liability"),
     "keys:manage": N_("create, roll and revoke API keys"),
     "staff:manage": N_("create and change staff accounts"),
     "stores:read": N_("read stores"),

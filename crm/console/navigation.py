@@ -58,6 +58,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                     "console.settings_version",
                 ),
             ),
+            Place("point", N_("Liability"), "ledger:read", ("console.liability_page",)),
             Place("import", N_("Background work"), "tasks:read", ("console.tasks",)),
             Place("code", N_("Developers"), "keys:manage", ("console.developers",)),
             Place("shield", N_("Trust"), "ledger:read", ("console.trust",)),

@@ -22,6 +22,7 @@ PAGES = {
     "developers": "/console/developers",
     "tasks": "/console/tasks",
     "trust": "/console/trust",
+    "liability": "/console/liability",
     "account": "/console/account",
     "help": "/console/help",
     "not found": "/console/nowhere",
