@@ -23,7 +23,6 @@ from crm.http.schema import invalid
 
 WHOLE, MONEY, FLAG, MAYBE, CHOICE = "whole", "money", "flag", "maybe", "choice"
 INSTANT, NUMBERS, LINES, TEXT = "instant", "numbers", "lines", "text"
-LOCAL = "%Y-%m-%dT%H:%M"
 LONGEST = 200_000  # characters of one field
 NO_AMOUNT = N_("This must be an amount such as 12.50.")
 
@@ -92,12 +91,14 @@ def read(
 ) -> dict[str, Any]:
     """The document that a form's texts say, for the schema to judge.
 
-    A blank field is null where the schema takes that; else it is kept, for the schema to refuse, or
-    with blank="omit" left out. An object of which nothing was filled in is left out.
+    A blank field is null where the schema takes that; else it is kept, for the schema to refuse.
+    With blank="omit" it is left out, as is a box that is not ticked and an object of such alone.
     """
     document: dict[str, Any] = {}
     for leaf in known:
         value = _value(leaf, given, manner)
+        if value is False and leaf.kind == FLAG and blank == "omit":
+            continue
         if value is None and not (blank == "keep" and leaf.field.allow_none):
             if blank == "omit" or leaf.kind in (INSTANT, MAYBE):
                 continue
@@ -188,7 +189,13 @@ def _written(leaf: Leaf, value: Any, manner: Manner) -> Any:
         return decimal(value, manner.currency)
     if leaf.kind == MAYBE:
         return "true" if value else "false"
-    return value.astimezone(manner.zone).strftime(LOCAL) if leaf.kind == INSTANT else str(value)
+    return local(value, manner.zone) if leaf.kind == INSTANT else str(value)
+
+
+def local(at: datetime, zone: tzinfo) -> str:
+    """An instant as a field for local time holds it: seconds only where there are any."""
+    text = at.astimezone(zone).replace(tzinfo=None)
+    return text.isoformat(timespec="seconds" if text.second else "minutes")
 
 
 def decimal(minor: int, currency: str) -> str:

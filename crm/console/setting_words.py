@@ -13,7 +13,9 @@ SECTIONS = {
     "redemption": N_("What points are worth"),
     "refund": N_("When goods come back"),
     "caps": N_("The most that orders earn"),
+    "activities": N_("Points for activities"),
     "adjustment": N_("What staff may correct alone"),
+    "adjustment_by_keys": N_("What programs may correct alone"),
 }
 LABELS = {
     "/currency": N_("Currency"),
@@ -47,6 +49,20 @@ LABELS = {
     "/adjustment/clerk/per_day": N_("Clerk, in a day"),
     "/adjustment/manager/per_act": N_("Manager, at once"),
     "/adjustment/manager/per_day": N_("Manager, in a day"),
+    "/activities/per_member_day/sign_up": N_("Joining, in a day"),
+    "/activities/per_member_day/profile_completed": N_("Completing the profile, in a day"),
+    "/activities/per_member_day/review": N_("Reviews, in a day"),
+    "/activities/per_member_day/share": N_("Sharing, in a day"),
+    "/activities/per_member_day/referral": N_("Bringing friends, in a day"),
+    "/activities/per_member_day/check_in": N_("Checking in, in a day"),
+    "/activities/per_member_day/birthday": N_("Birthday, in a day"),
+    "/activities/per_member_day/survey": N_("Surveys, in a day"),
+    "/activities/per_member_day/custom": N_("Occasions of the shop’s own, in a day"),
+    "/activities/profile_fields": N_("A complete profile has"),
+    "/activities/referral/per_referrer_month": N_("Friends that count in a month"),
+    "/activities/referral/review_flagged": N_("Doubtful referrals wait for somebody to look"),
+    "/adjustment_by_keys/per_act": N_("A key, at once"),
+    "/adjustment_by_keys/per_day": N_("A key, in a day"),
     "/effective_at": N_("Takes effect"),
 }
 HINTS = {
@@ -60,6 +76,10 @@ HINTS = {
     "/caps/per_order": N_("Empty: no limit."),
     "/caps/per_member_day": N_("Empty: no limit."),
     "/caps/per_member_month": N_("Empty: no limit."),
+    "/activities/per_member_day/sign_up": N_("The most points by rules. Empty: no limit."),
+    "/activities/referral/per_referrer_month": N_("For each referrer. Empty: all of them."),
+    "/adjustment_by_keys/per_act": N_("Empty: no limit."),
+    "/adjustment_by_keys/per_day": N_("Empty: no limit."),
     "/adjustment/clerk/per_act": N_("Above it a second person must approve."),
     "/effective_at": N_("By the shop’s clock. Empty: at once."),
 }
@@ -83,6 +103,14 @@ CHOICES = {
         "fixed_day": N_("on a fixed day of the next year"),
         "inactivity_months": N_("after some months without a purchase"),
         "never": N_("never"),
+    },
+    "/activities/profile_fields": {
+        "name": N_("the name"),
+        "gender": N_("the gender"),
+        "birthday": N_("the birthday"),
+        "contact": N_("a phone number or an e-mail address"),
+        "phone": N_("a phone number"),
+        "email": N_("an e-mail address"),
     },
     "/refund/shortfall": {
         "debt": N_("become a debt"),

@@ -54,9 +54,7 @@ def settings() -> str:
     form = Form(forms.values(LEAVES, shown, manner))
     form.values["/effective_at"] = ""
     if chosen.state == ANNOUNCED:
-        form.values["/effective_at"] = chosen.row.effective_at.astimezone(manner.zone).strftime(
-            forms.LOCAL
-        )
+        form.values["/effective_at"] = forms.local(chosen.row.effective_at, manner.zone)
     in_force = programme.current(now).version
     return _page(form, now, chosen=chosen, version=in_force, saved=request.args.get("saved", ""))
 
@@ -88,7 +86,7 @@ def change_settings() -> Response | tuple[str, int]:
         document = forms.read(ALL, request.form, manner)
         body = forms.load(ProgrammeDocument(), document | {"version": read})
         with transaction():
-            if _changes_nothing(body, now):
+            if _changes_nothing(body, now, manner):
                 form.said.append(gettext(UNCHANGED))
                 return _page(form, now, version=read), 422
             written = programme.change(body, actor=principal(), now=now)
@@ -100,9 +98,9 @@ def change_settings() -> Response | tuple[str, int]:
     return redirect(url_for("console.settings", saved=written["version"]), 303)
 
 
-def _changes_nothing(body: Mapping[str, Any], now: datetime) -> bool:
+def _changes_nothing(body: Mapping[str, Any], now: datetime, manner: Manner) -> bool:
     there = programme.document_at(body.get("effective_at") or now)
-    return all(there[name] == value for name, value in body.items() if name not in STAMPS)
+    return not telling.differences(LEAVES, there, body, WORDS, manner)
 
 
 def _overtaken(form: Form, read: int, refused: ProgrammeChanged, now: datetime) -> str:

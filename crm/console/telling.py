@@ -22,6 +22,7 @@ from crm.errors import N_
 from crm.i18n import gettext
 
 YES, NO = N_("yes"), N_("no")
+YES_NO = {"true": YES, "false": NO}
 NOTHING = "–"
 
 
@@ -44,8 +45,9 @@ class Words:
 
     def options(self, leaf: Leaf) -> dict[str, str]:
         """What can be chosen: value and words."""
-        named = self.choices.get(leaf.pointer, {})
-        codes = getattr(leaf.field, "choices", ()) or named
+        named = self.choices.get(leaf.pointer, YES_NO if leaf.kind == MAYBE else {})
+        judge = getattr(leaf.field, "inner", leaf.field)  # a list's entries are what one chooses
+        codes = getattr(judge, "choices", ()) or named
         return {code: gettext(named.get(code, code)) for code in codes}
 
 
@@ -62,8 +64,10 @@ def told(leaf: Leaf, value: Any, words: Words, manner: Manner) -> str:
     """A value as people read it."""
     if value is None or value == "" or value == []:
         return NOTHING
-    if leaf.kind in (FLAG, MAYBE):
+    if leaf.kind == FLAG:
         return gettext(YES if value else NO)
+    if leaf.kind == MAYBE:
+        return words.options(leaf)["true" if value else "false"]
     if leaf.kind == MONEY:
         return formats.money(value, manner.currency)
     if leaf.kind == WHOLE:
@@ -88,7 +92,15 @@ def differences(
     found = []
     for leaf in known:
         old, new = look_up(before, leaf.pointer), look_up(after, leaf.pointer)
-        if (old or None) != (new or None) or (old is False) != (new is False):
+        if _plain(old) != _plain(new):
             texts = [told(leaf, value, words, manner) for value in (old, new)]
             found.append(Difference(words.label(leaf.pointer), *texts))
     return found
+
+
+def _plain(value: Any) -> Any:
+    """The value so that what says nothing is alike: no list and an empty one, no text and "".
+
+    Zero and false say something.
+    """
+    return None if value == "" or value == [] else value

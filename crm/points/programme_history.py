@@ -10,6 +10,7 @@ from sqlalchemy import select
 from crm.db import db
 from crm.errors import N_, NotFound
 from crm.points.programme_models import ProgrammeVersion, RuleVersion
+from crm.points.programme_settings import DEFAULTS, merged
 from crm.points.rules import RuleNotFound
 
 IN_FORCE, ANNOUNCED, PAST, REPLACED = "in_force", "announced", "past", "replaced"
@@ -96,4 +97,5 @@ def rule_state(row: RuleVersion, now: datetime) -> str:
 
 def settings_of(row: ProgrammeVersion) -> dict[str, Any]:
     """The settings of a version, with its stamps, as the contract shows them."""
-    return {"version": row.version, "effective_at": row.effective_at} | row.document
+    stamps = {"version": row.version, "effective_at": row.effective_at}
+    return stamps | merged(DEFAULTS, row.document)  # a setting may be younger than the version

@@ -2,10 +2,12 @@
 
 import html
 import re
+from collections.abc import Mapping
 from contextvars import Context
 from typing import Any
 
 from flask.testing import FlaskClient
+from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 PASSWORD = "correct horse battery"
@@ -23,9 +25,10 @@ class Visitor:
         """Open a page of the console; `path` begins after /console."""
         return self._send("GET", path, query_string=query, headers=headers)
 
-    def post(self, path: str, fields: dict[str, object] | None = None, **headers: str):
+    def post(self, path: str, fields: Mapping[str, object] | None = None, **headers: str):
         """Send a form, with the token last seen."""
-        data = {"csrf_token": self.token} | (fields or {})
+        data = MultiDict(fields or {})
+        data.setdefault("csrf_token", self.token)
         return self._send("POST", path, data=data, headers=headers)
 
     def sign_in(self, email: str, password: str = PASSWORD, target: str = "") -> TestResponse:
