@@ -25,6 +25,7 @@ from crm.overview import api as overview
 from crm.overview import tier_api as member_tier
 from crm.points import adjustments_api as adjustments
 from crm.points import api as points
+from crm.points import holds_api as points_holds
 from crm.points import jobs as points_jobs
 from crm.points import liability_api as points_liability
 from crm.points import programme_api as points_programme
@@ -56,6 +57,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     points_liability.blp,
     activities.blp,
     adjustments.blp,
+    points_holds.blp,
     orders.blp,
     claims.blp,
     quotes.blp,

@@ -19,6 +19,7 @@ JOB_NAMES = {
     "members.refresh_ranking": N_("Bring the order of search results up to date"),
     "orders.aggregates": N_("Compare the running totals with the orders"),
     "points.expire": N_("Close points that expired"),
+    "points.holds": N_("Release points whose hold is over"),
     "points.release": N_("Make pending points available"),
     "segments.daily": N_("Calculate the segments at night"),
     "segments.run": N_("Calculate the segments when asked"),

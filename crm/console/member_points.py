@@ -19,13 +19,9 @@ YEAR = timedelta(days=365)
 SOON = timedelta(days=30)
 READ, SHOWN, LOTS = 200, 10, 8
 AVAILABLE = text("""
-    SELECT m.id, greatest(coalesce(sum(l.remaining), 0) - coalesce(max(a.debt), 0), 0)::bigint
-               AS points
+    SELECT m.id, greatest(points_spendable(m.id, :at) - coalesce(a.debt, 0), 0) AS points
     FROM unnest(CAST(:ids AS uuid[])) AS m (id)
     LEFT JOIN points_account a ON a.member_id = m.id
-    LEFT JOIN points_lot l ON l.member_id = m.id AND l.remaining > 0 AND l.available_at <= :at
-        AND (l.expires_at IS NULL OR l.expires_at > :at)
-    GROUP BY m.id
 """)
 
 

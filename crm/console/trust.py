@@ -23,6 +23,12 @@ PROMISES = {
     "movements_follow_their_entry": N_("Every spend names the lots that paid it"),
     "nothing_expired_early": N_("Nothing expired before its day"),
     "nothing_spent_outside_its_time": N_("Nothing was spent before or after its time"),
+    "held_is_what_open_holds_keep": N_("Every lot keeps back just what is held of it"),
+    "hold_is_the_sum_of_its_lots": N_("Every hold names the lots that it holds"),
+    "open_holds_are_counted": N_("No open hold is forgotten"),
+    "hold_has_its_entries": N_("Every hold was resolved at most once"),
+    "entries_of_holds_have_their_hold": N_("Nothing was captured without a hold"),
+    "capture_takes_what_was_held": N_("No capture took more than was held"),
     "clawback_is_at_most_earned": N_("No refund took back more than was earned"),
 }
 

@@ -1,24 +1,27 @@
 """Reading the ledger: balances at any instant, and a member's entries. Nothing here waits for jobs.
 
 Spendable at an instant: lots with available_at <= instant < expires_at, whatever sweeps have run.
-A debt is paid by what becomes spendable, at that instant, whether or not the release has run.
+What is held at an instant is not available; a hold ends at its own end, a debt is paid by what
+becomes spendable, at that instant, whether or not a job has run.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
 from crm.db import db
 from crm.http.pagination import decode, page
+from crm.points.foresight import Lot, Part, held_of, paid
 
 MOST_INSTANTS = 200
 
 NOW = text("""
-    SELECT a.debt, a.lifetime_earned, l.available_at, l.expires_at, l.opened_by, l.remaining
+    SELECT a.debt, a.lifetime_earned, a.holds > 0 AS holding,
+           l.id, l.available_at, l.expires_at, l.opened_by, l.remaining
     FROM points_account a
     LEFT JOIN points_lot l ON l.member_id = a.member_id AND l.remaining > 0
         AND (l.expires_at IS NULL OR l.expires_at > :now)
@@ -28,7 +31,7 @@ NOW = text("""
 # The past as it was: lots opened by then, with what had been moved by then.
 THEN = text("""
     WITH lots AS (
-        SELECT l.available_at, l.expires_at, l.opened_by, l.size + coalesce((
+        SELECT l.id, l.available_at, l.expires_at, l.opened_by, l.size + coalesce((
             SELECT sum(m.points) FROM points_movement m
             JOIN points_entry e ON e.member_id = m.member_id AND e.seq = m.seq
             WHERE m.member_id = l.member_id AND m.lot_id = l.id AND e.occurred_at <= :at), 0
@@ -42,9 +45,16 @@ THEN = text("""
         FROM points_entry WHERE member_id = :member AND occurred_at <= :at
     )
     SELECT (coalesce((SELECT sum(remaining) FROM lots), 0) - s.balance)::bigint AS debt,
-           s.earned::bigint AS lifetime_earned,
-           l.available_at, l.expires_at, l.opened_by, l.remaining
+           s.earned::bigint AS lifetime_earned, true AS holding,
+           l.id, l.available_at, l.expires_at, l.opened_by, l.remaining
     FROM said s LEFT JOIN lots l ON l.remaining > 0 AND (l.expires_at IS NULL OR l.expires_at > :at)
+""")
+
+PARTS = text("""
+    SELECT x.lot_id, x.points, coalesce(h.resolved_at, h.expires_at) AS until
+    FROM points_hold h JOIN points_hold_lot x ON x.hold_id = h.id
+    WHERE h.member_id = :member AND h.created_at <= :start
+      AND coalesce(h.resolved_at, h.expires_at) > :start
 """)
 
 ENTRIES = text("""
@@ -62,74 +72,56 @@ OPEN_LOTS = text("""
 """)
 
 
-class Lot(NamedTuple):
-    """Points that share one expiry, and when they become spendable (None: on a release only)."""
-
-    available_at: datetime | None
-    expires_at: datetime | None
-    opened_by: int
-    remaining: int
-
-    def is_valid(self, at: datetime) -> bool:
-        """Whether it has not lapsed by then."""
-        return self.expires_at is None or self.expires_at > at
-
-    def is_released(self, at: datetime) -> bool:
-        """Whether its points may be spent by then."""
-        return self.available_at is not None and self.available_at <= at
-
-
 def balance(member_id: UUID, at: datetime, *, now: datetime) -> dict[str, Any]:
     """A member's points at an instant: the past as it was, the future as it will be if nothing
-    else happens (releases, lapses and debts included).
+    else happens (releases, lapses, ends of holds and debts included).
 
     Keys: available, pending, held, debt, lifetime_earned (points), expiring, pending_release
     (lists by instant, from `at` on).
     """
+    start = min(at, now)
     statement = THEN if at < now else NOW
     rows = db.session.execute(statement, {"member": member_id, "at": at, "now": now}).all()
-    found = [Lot(*row[2:]) for row in rows if row.remaining is not None]
+    found = [Lot(*row[3:]) for row in rows if row.remaining is not None]
     debt, earned = (rows[0].debt, rows[0].lifetime_earned) if rows else (0, 0)
-    lots, debt = _paid(found, debt, min(at, now), at)
-    valid = [lot for lot in lots if lot.remaining and lot.is_valid(at)]
-    spendable = [lot for lot in valid if lot.is_released(at)]
-    waiting = [lot for lot in valid if not lot.is_released(at)]
+    parts = _parts(member_id, start) if rows and rows[0].holding else []
+    lots, debt = paid(found, parts, debt, start, at)
+    held = held_of(parts, at)
+    spendable = [
+        (lot.expires_at, lot.remaining - held.get(lot.id, 0))
+        for lot in lots
+        if lot.is_spendable(at)
+    ]
+    waiting = [
+        (lot.available_at, lot.remaining)
+        for lot in lots
+        if lot.is_valid(at) and not lot.is_released(at)
+    ]
     return {
-        "available": sum(lot.remaining for lot in spendable),
-        "pending": sum(lot.remaining for lot in waiting),
-        "held": 0,
+        "available": sum(points for _, points in spendable),
+        "pending": sum(points for _, points in waiting),
+        "held": sum(held.values()),
         "debt": debt,
         "lifetime_earned": earned,
         "expiring": [
-            {"expires_at": one, "points": points}
-            for one, points in _by_instant((lot.expires_at, lot.remaining) for lot in spendable)
+            {"expires_at": one, "points": points} for one, points in _by_instant(spendable)
         ],
         "pending_release": [
-            {"available_at": one, "points": points}
-            for one, points in _by_instant((lot.available_at, lot.remaining) for lot in waiting)
+            {"available_at": one, "points": points} for one, points in _by_instant(waiting)
         ],
     }
 
 
-def _paid(lots: list[Lot], debt: int, start: datetime, at: datetime) -> tuple[list[Lot], int]:
-    """The lots at `at`, and what is left of the debt that they pay as they become spendable."""
-    if debt <= 0:
-        return lots, 0
-    left = []
-    never = datetime.max.replace(tzinfo=at.tzinfo)
-    order = [(max(lot.available_at or never, start), lot.expires_at or never, lot) for lot in lots]
-    for released, _, lot in sorted(order, key=lambda item: (*item[:2], item[2].opened_by)):
-        pays = min(debt, lot.remaining) if released <= at and lot.is_valid(released) else 0
-        debt -= pays
-        left.append(lot._replace(remaining=lot.remaining - pays))
-    return left, debt
+def _parts(member_id: UUID, start: datetime) -> list[Part]:
+    """What holds that were active at `start` keep, and until when."""
+    return [Part(*row) for row in db.session.execute(PARTS, {"member": member_id, "start": start})]
 
 
 def _by_instant(pairs: Iterable[tuple[datetime | None, int]]) -> list[tuple[datetime, int]]:
     """Sums by instant, the earliest first; what has no instant is left out."""
     sums: Counter[datetime] = Counter()
     for at, points in pairs:
-        if at is not None:
+        if at is not None and points:
             sums[at] += points
     return sorted(sums.items())[:MOST_INSTANTS]
 

@@ -122,9 +122,64 @@ INVARIANTS: dict[str, str] = {
         FROM points_movement m
         JOIN points_entry e USING (member_id, seq)
         JOIN points_lot l ON l.member_id = m.member_id AND l.id = m.lot_id
-        WHERE e.kind IN ('redeem', 'absorb')
+        WHERE e.kind IN ('redeem', 'absorb', 'transfer') AND m.points < 0
           AND NOT coalesce(l.available_at <= e.occurred_at
                            AND (l.expires_at IS NULL OR l.expires_at > e.occurred_at), false)""",
+    "held_is_what_open_holds_keep": """
+        SELECT l.member_id, l.opened_by AS seq,
+               format('lot %s: held %s, holds keep %s', l.id, l.held, coalesce(h.points, 0))
+                   AS detail
+        FROM points_lot l LEFT JOIN (
+            SELECT x.member_id, x.lot_id, sum(x.points) AS points
+            FROM points_hold h JOIN points_hold_lot x ON x.hold_id = h.id
+            WHERE h.state = 'held' GROUP BY x.member_id, x.lot_id
+        ) h ON h.member_id = l.member_id AND h.lot_id = l.id
+        WHERE l.held <> coalesce(h.points, 0)""",
+    "hold_is_the_sum_of_its_lots": """
+        SELECT h.member_id, h.opened_by AS seq,
+               format('hold %s: points %s, of lots %s', h.id, h.points, coalesce(x.points, 0))
+                   AS detail
+        FROM points_hold h LEFT JOIN (
+            SELECT hold_id, sum(points) AS points FROM points_hold_lot GROUP BY hold_id
+        ) x ON x.hold_id = h.id
+        WHERE h.points <> coalesce(x.points, 0)""",
+    "open_holds_are_counted": """
+        SELECT a.member_id, NULL::integer AS seq,
+               format('account says %s, open holds %s', a.holds, coalesce(h.holds, 0)) AS detail
+        FROM points_account a LEFT JOIN (
+            SELECT member_id, count(*) AS holds FROM points_hold WHERE state = 'held'
+            GROUP BY member_id
+        ) h USING (member_id)
+        WHERE a.holds <> coalesce(h.holds, 0)""",
+    "hold_has_its_entries": """
+        SELECT h.member_id, coalesce(h.resolved_by, h.opened_by) AS seq,
+               format('hold %s is %s: opened by %s, resolved by %s of %s', h.id, h.state, o.kind,
+                      r.kind, r.points) AS detail
+        FROM points_hold h
+        LEFT JOIN points_entry o ON o.member_id = h.member_id AND o.seq = h.opened_by
+            AND o.source_type = 'hold' AND o.source_id = h.id::text
+        LEFT JOIN points_entry r ON r.member_id = h.member_id AND r.seq = h.resolved_by
+            AND r.source_type = 'hold' AND r.source_id = h.id::text
+        WHERE o.kind IS DISTINCT FROM 'hold' OR o.occurred_at <> h.created_at
+           OR (h.resolved_by IS NOT NULL AND (
+                r.kind, -r.points, r.occurred_at)
+                IS DISTINCT FROM (
+                CASE h.state WHEN 'captured' THEN 'capture' ELSE 'void' END, h.captured,
+                h.resolved_at))""",
+    "entries_of_holds_have_their_hold": """
+        SELECT e.member_id, e.seq, format('%s of hold %s', e.kind, e.source_id) AS detail
+        FROM points_entry e
+        LEFT JOIN points_hold h ON h.member_id = e.member_id
+            AND e.seq = CASE e.kind WHEN 'hold' THEN h.opened_by ELSE h.resolved_by END
+        WHERE e.kind IN ('hold', 'capture', 'void') AND h.id IS NULL""",
+    "capture_takes_what_was_held": """
+        SELECT m.member_id, m.seq, format('lot %s: %s taken, %s held', m.lot_id, -m.points,
+                                          coalesce(x.points, 0)) AS detail
+        FROM points_movement m
+        JOIN points_entry e USING (member_id, seq)
+        JOIN points_hold h ON h.member_id = e.member_id AND h.resolved_by = e.seq
+        LEFT JOIN points_hold_lot x ON x.hold_id = h.id AND x.lot_id = m.lot_id
+        WHERE e.kind = 'capture' AND -m.points > coalesce(x.points, 0)""",
     "clawback_is_at_most_earned": """
         SELECT a.member_id, NULL::integer AS seq,
                format('earned %s, clawed back %s', a.lifetime_earned, c.points) AS detail

@@ -1,6 +1,6 @@
 """What the ledger refuses."""
 
-from crm.errors import N_, Refused, Unprocessable
+from crm.errors import N_, NotFound, Refused, Unprocessable
 
 
 class InsufficientPoints(Unprocessable):
@@ -15,6 +15,41 @@ class NotRedeemableAmount(Unprocessable):
 
     code = "not_redeemable_amount"
     detail = N_("Points are redeemed from {minimum} on, in steps of {step}.")
+
+
+class HoldNotFound(NotFound):
+    """No hold has this id (404)."""
+
+    code = "hold_not_found"
+    detail = N_("There is no such hold.")
+
+
+class HoldExpired(Refused):
+    """The hold's end came before it was captured (409): its points were free from `expired_at`."""
+
+    code = "hold_expired"
+    detail = N_("This hold ended at {expired_at}. Place a new one.")
+
+
+class HoldCaptured(Refused):
+    """The hold was captured before (409): `captured` points of it were spent."""
+
+    code = "hold_captured"
+    detail = N_("This hold was captured already, for {captured} points.")
+
+
+class HoldVoid(Refused):
+    """The hold was given free before (409)."""
+
+    code = "hold_void"
+    detail = N_("This hold was released already. Place a new one.")
+
+
+class CaptureExceedsHold(Unprocessable):
+    """More is to be captured than is `held` (422)."""
+
+    code = "capture_exceeds_hold"
+    detail = N_("Only {held} points are held.")
 
 
 class SourceKeyUsed(Refused):

@@ -1,4 +1,7 @@
-"""The ledger's clockwork: release, expiry, the nightly self-check. Killable at any point."""
+"""The ledger's clockwork: releases, expiries, ends of holds, the nightly self-check.
+
+Each may be killed at any point, and runs again.
+"""
 
 import logging
 from datetime import datetime
@@ -42,7 +45,14 @@ def next_release(now: datetime) -> datetime | None:
 def next_lapse(now: datetime) -> datetime | None:
     """When the next lot with points in it lapses."""
     return db.session.execute(
-        text("SELECT min(expires_at) FROM points_lot WHERE remaining > 0")
+        text("SELECT min(expires_at) FROM points_lot WHERE remaining > 0 AND remaining > held")
+    ).scalar()
+
+
+def next_end_of_hold(now: datetime) -> datetime | None:
+    """When the next hold that nobody resolved ends."""
+    return db.session.execute(
+        text("SELECT min(expires_at) FROM points_hold WHERE state = 'held'")
     ).scalar()
 
 
@@ -56,6 +66,12 @@ def release(slot: datetime) -> int:
 def expire(slot: datetime) -> int:
     """Close lapsed lots with an entry each; balances never wait for it."""
     return _in_chunks("points_expire")
+
+
+@job("points.holds", every="*/5 * * * *", due_from=next_end_of_hold)
+def end_holds(slot: datetime) -> int:
+    """Void holds that came to their end, each dated at that instant; balances never wait for it."""
+    return _in_chunks("points_sweep_holds")
 
 
 @job("ledger.check", every="10 19 * * *", due_from=never_on_the_way)

@@ -25,6 +25,7 @@ class PointsAccount(Base):
     debt: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     lifetime_earned: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     head: Mapped[bytes] = mapped_column(server_default=text("''"))
+    holds: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class PointsEntry(Base):
@@ -78,6 +79,7 @@ class PointsLot(Base):
     available_at: Mapped[datetime | None]
     released_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    held: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class PointsMovement(Base):

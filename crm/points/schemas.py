@@ -45,10 +45,13 @@ class AsOfQuery(Schema):
 
 
 class SourceOut(Schema):
-    """What an entry comes from."""
+    """What an entry comes from. Entries of a hold have its `reference`, those of a transfer the
+    `member_id` of the other side."""
 
     type = fields.Text()
     id = fields.Text()
+    reference = fields.Text()
+    member_id = fields.Id()
 
 
 class EntryLotOut(Schema):

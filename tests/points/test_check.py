@@ -25,8 +25,9 @@ TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 
 @pytest.fixture
-def member(person, stand_at, award, redeem):
-    """A member with an award (1), a redemption (2), an award that lapsed (3) and its expiry (4)."""
+def member(admin, person, stand_at, award, redeem):
+    """A member with an award (1), a redemption (2), an award that lapsed (3) and its expiry (4), a
+    hold (5) that was captured (6) and one that was not (7)."""
     stand_at(JUNE)
     member_id = person()
     award(member_id, 500)
@@ -34,9 +35,15 @@ def member(person, stand_at, award, redeem):
     award(member_id, 70, expires_at=JUNE + timedelta(days=3))
     stand_at(JUNE + timedelta(days=5))
     db.session.execute(text("SELECT points_expire(:at, 10)"), {"at": JUNE + timedelta(days=5)})
+    for points in (200, 100):
+        body = {"member": {"id": str(member_id)}, "points": points, "reference": "till"}
+        hold = admin.post("/points/holds", body).get_json()
+        if points == 200:
+            admin.post(f"/points/holds/{hold['id']}/capture", {"points": 100})
     return member_id
 
 
+SPENT = "WHERE hold_id = (SELECT id FROM points_hold WHERE opened_by = 5)"
 # How each promise is broken behind the ledger's back, and the entry that the check must name.
 BREACHES = {
     "balance_is_sum_of_entries": ("UPDATE points_account SET balance = balance + 1", None),
@@ -45,12 +52,12 @@ BREACHES = {
         "UPDATE points_lot SET remaining = remaining - 1 WHERE opened_by = 1", 1,
     ),
     "lot_is_opened_by_its_entry": ("UPDATE points_lot SET opened_by = 2 WHERE opened_by = 1", 2),
-    "seq_has_no_gaps": ("DELETE FROM points_entry WHERE seq = 2", 4),
+    "seq_has_no_gaps": ("DELETE FROM points_entry WHERE seq = 2", 7),
     "balance_after_is_consistent": (
         "UPDATE points_entry SET balance_after = balance_after + 1 WHERE seq = 2", 2,
     ),
     "hash_chain_is_unbroken": ("UPDATE points_entry SET source_id = 'forged' WHERE seq = 2", 2),
-    "head_is_the_newest_hash": ("UPDATE points_account SET head = '\\x00'", 4),
+    "head_is_the_newest_hash": ("UPDATE points_account SET head = '\\x00'", 7),
     "earning_has_one_source": ("DELETE FROM points_source WHERE seq = 3", 3),
     "movements_follow_their_entry": (
         "UPDATE points_movement SET points = points - 1 WHERE seq = 2", 2,
@@ -61,6 +68,14 @@ BREACHES = {
     "nothing_spent_outside_its_time": (
         "UPDATE points_lot SET available_at = '2027-01-01Z' WHERE opened_by = 1", 2,
     ),
+    "held_is_what_open_holds_keep": (
+        "UPDATE points_lot SET held = held - 1 WHERE opened_by = 1", 1,
+    ),
+    "hold_is_the_sum_of_its_lots": (f"UPDATE points_hold_lot SET points = 300 {SPENT}", 5),
+    "open_holds_are_counted": ("UPDATE points_account SET holds = holds + 1", None),
+    "hold_has_its_entries": ("UPDATE points_hold SET captured = 99 WHERE opened_by = 5", 6),
+    "entries_of_holds_have_their_hold": ("DELETE FROM points_hold WHERE opened_by = 7", 7),
+    "capture_takes_what_was_held": (f"UPDATE points_hold_lot SET points = 50 {SPENT}", 6),
     "clawback_is_at_most_earned": ("UPDATE points_entry SET kind = 'clawback' WHERE seq = 2", None),
 }  # fmt: skip
 
@@ -74,7 +89,7 @@ def break_it(statement):
 
 def test_a_sound_ledger_has_no_breaches(member):
     assert check.run() == []
-    assert check.totals() == {"accounts": 1, "entries": 4, "lots": 2}
+    assert check.totals() == {"accounts": 1, "entries": 7, "lots": 2}
 
 
 def test_every_invariant_has_a_breach_that_is_tried_here():
@@ -120,7 +135,7 @@ def test_a_spend_without_movements_is_found(member):
 def test_the_api_tells_breaches(admin, member):
     sound = admin.get("/ledger/check").get_json()
     assert (sound["ok"], sound["breaches"]) == (True, [])
-    assert sound["totals"] == {"accounts": 1, "entries": 4, "lots": 2}
+    assert sound["totals"] == {"accounts": 1, "entries": 7, "lots": 2}
     assert sound["invariants"] == list(check.INVARIANTS)
     break_it(BREACHES["balance_after_is_consistent"][0])
     broken = admin.get("/ledger/check").get_json()

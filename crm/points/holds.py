@@ -1,0 +1,183 @@
+"""Holds: points reserved for a while, then captured (whole or in part) or given free.
+
+A hold does not change the balance: it takes points of certain lots out of what can be spent. It is
+active while it is neither resolved nor past its end, whatever jobs have run. Lots that lapse while
+they are held can still be captured; given free, they lapse.
+
+All of this works inside the caller's transaction. The verbs lock the member's account and write
+entries: an `Account` that the caller has in memory must be written before and read again after.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from crm.db import db
+from crm.ids import uuid7
+from crm.points import postings, rulebook
+from crm.points.errors import (
+    CaptureExceedsHold,
+    HoldCaptured,
+    HoldExpired,
+    HoldNotFound,
+    HoldVoid,
+    InsufficientPoints,
+    NotRedeemableAmount,
+)
+from crm.points.hold_models import PointsHold
+
+USUAL = timedelta(minutes=15)
+LONGEST = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold as it stands in the database, where one that is over may still be called held."""
+
+    id: UUID
+    member_id: UUID
+    points: int
+    captured: int
+    reference: str
+    state: str
+    created_at: datetime
+    expires_at: datetime
+    resolved_at: datetime | None
+    opened_by: int
+    resolved_by: int | None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its end came before anybody resolved it."""
+        if self.state == "held":
+            return self.expires_at <= now
+        return self.state == "void" and self.resolved_at == self.expires_at
+
+
+COLUMNS = [getattr(PointsHold, name) for name in Hold.__dataclass_fields__]
+AVAILABLE = text("""
+    SELECT greatest(points_spendable(member_id, :now) - debt, 0) FROM points_account
+    WHERE member_id = :member
+""")
+PLACE = text("SELECT points_hold_place(:member, :id, :points, :reference, :now, :until, :actor)")
+CAPTURE = text("SELECT (points_hold_capture(:id, :points, :now, :actor)).seq")
+VOID = text("SELECT (points_hold_void(:id, :at, :actor)).seq")
+DOCUMENT = text("SELECT points_hold_document(h, :now) FROM points_hold h WHERE id = :id")
+
+
+def find(hold_id: UUID) -> Hold:
+    """A hold by its id. Raises `HoldNotFound`."""
+    row = db.session.execute(select(*COLUMNS).where(PointsHold.id == hold_id)).one_or_none()
+    if row is None:
+        raise HoldNotFound()
+    return Hold(*row)
+
+
+def place(
+    member_id: UUID,
+    points: int,
+    *,
+    reference: str,
+    now: datetime,
+    ttl: timedelta = USUAL,
+    actor: str | None = None,
+) -> Hold:
+    """Reserve points of a member, earliest expiry first, until `now + ttl` (at most seven days).
+
+    `reference` is the caller's name for it: a cart, a receipt. The programme's minimum and step
+    bind it as they bind a redemption. Raises `NotRedeemableAmount`, `InsufficientPoints`.
+    """
+    assert timedelta() < ttl <= LONGEST, ttl
+    check_amount(points, now)
+    postings.lock_accounts([member_id])
+    available = spendable(member_id, now)
+    if available < points:
+        missing = points - available
+        raise InsufficientPoints(
+            pointer="/points", required=points, available=available, missing=missing
+        )
+    hold_id = uuid7()
+    db.session.execute(
+        PLACE,
+        {
+            "member": member_id, "id": hold_id, "points": points, "reference": reference,
+            "now": now, "until": now + ttl, "actor": actor,
+        },
+    )  # fmt: skip
+    return find(hold_id)
+
+
+def check_amount(points: int, now: datetime) -> None:
+    """Raise `NotRedeemableAmount` unless the programme redeems this many points at once."""
+    rules = rulebook.load().programme_at(now).redemption
+    if points < rules.min_points or points % rules.points_per_step:
+        raise NotRedeemableAmount(
+            pointer="/points", minimum=rules.min_points, step=rules.points_per_step
+        )
+
+
+def spendable(member_id: UUID, now: datetime) -> int:
+    """What a member can spend now: neither pending nor lapsed nor held, less debts."""
+    return db.session.execute(AVAILABLE, {"member": member_id, "now": now}).scalar() or 0
+
+
+def capture(
+    hold_id: UUID, points: int | None = None, *, now: datetime, actor: str | None = None
+) -> Hold:
+    """Spend what is held, or `points` of it: the rest is free again. Once per hold.
+
+    Writes a `capture` entry (`resolved_by` of the hold is its seq). Raises `HoldNotFound`,
+    `HoldExpired`, `HoldCaptured`, `HoldVoid`, `CaptureExceedsHold`.
+    """
+    hold = _locked(hold_id)
+    _check_open(hold, now)
+    wanted = hold.points if points is None else points
+    if wanted > hold.points:
+        raise CaptureExceedsHold(pointer="/points", held=hold.points)
+    assert wanted > 0, "to capture nothing is to void"
+    db.session.execute(CAPTURE, {"id": hold_id, "points": wanted, "now": now, "actor": actor})
+    return find(hold_id)
+
+
+def void(hold_id: UUID, *, now: datetime, actor: str | None = None) -> Hold:
+    """Give a hold's points free. One that is void already, or over, stays as it is.
+
+    Writes a `void` entry. Raises `HoldNotFound`, `HoldCaptured`.
+    """
+    hold = _locked(hold_id)
+    if hold.state == "captured":
+        raise HoldCaptured(captured=hold.captured)
+    if hold.state == "void":
+        return hold
+    over = hold.is_over(now)
+    values = {"at": hold.expires_at if over else now, "actor": None if over else actor}
+    db.session.execute(VOID, {"id": hold_id, **values})
+    return find(hold_id)
+
+
+def _locked(hold_id: UUID) -> Hold:
+    """The hold, read after its member's account was locked."""
+    postings.lock_accounts([find(hold_id).member_id])
+    return find(hold_id)
+
+
+def _check_open(hold: Hold, now: datetime) -> None:
+    if hold.is_over(now):
+        raise HoldExpired(expired_at=hold.expires_at.isoformat().replace("+00:00", "Z"))
+    if hold.state == "captured":
+        raise HoldCaptured(captured=hold.captured)
+    if hold.state == "void":
+        raise HoldVoid()
+
+
+def document(hold_id: UUID, now: datetime) -> dict[str, Any]:
+    """A hold as the contract shows it, with its lots and the newest of its entries.
+
+    Raises `HoldNotFound`.
+    """
+    found = db.session.execute(DOCUMENT, {"id": hold_id, "now": now}).scalar()
+    if found is None:
+        raise HoldNotFound()
+    return found
