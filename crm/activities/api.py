@@ -1,12 +1,14 @@
-"""Awards over HTTP: of so many points by one statement, or of what the rules say."""
+"""Awards over HTTP, of so many points or of what the rules say; and why points were given."""
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from flask import Response, jsonify
 
 from crm import clock
-from crm.activities import orders
+from crm.activities import explanations, orders
+from crm.activities.schemas import EntryWhyOut, OrderPointsOut
 from crm.auth import door
 from crm.http import Blueprint, idempotent, needs, principal
 from crm.http.idempotency import claim_of_request, needs_key
@@ -35,7 +37,7 @@ def award(body: dict[str, Any]) -> Response:
 
     Without `points` the rules in force say how many; caps trim them and never refuse.
     """
-    expires_at = body["expires_at"]
+    claim, expires_at = claim_of_request(), body["expires_at"]
     if expires_at is not None and expires_at <= clock.now() + timedelta(seconds=1):
         raise ExpiryInThePast(pointer="/expires_at")
     points = body.get("points")
@@ -47,7 +49,7 @@ def award(body: dict[str, Any]) -> Response:
     if "order" in body:
         raise OrderNotForAct(pointer="/order")
     return ledger.award(
-        claim_of_request(),
+        claim,
         identity.parse_ref(body["member"], at="/member"),
         points,
         activity=body["activity"],
@@ -80,3 +82,19 @@ def _by_rules(body: dict[str, Any]) -> Response:
     response = jsonify(found.document)
     response.status_code = 201 if found.created else 200
     return response
+
+
+@blp.get("/orders/<channel>/<order_no>/points")
+@needs("points:read")
+@blp.response(200, OrderPointsOut)
+def explain_order(channel: str, order_no: str):
+    """Why an order gave these points: what each rule gave on which line, and why others did not."""
+    return explanations.of_order(channel, order_no)
+
+
+@blp.get("/members/<uuid:member_id>/points/entries/<int:seq>")
+@needs("points:read")
+@blp.alt_response(200, schema=EntryWhyOut)
+def explain_entry(member_id: UUID, seq: int) -> Response:
+    """One entry of a member's ledger, and why it is what it is."""
+    return jsonify(explanations.of_entry(member_id, seq))

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from crm.http.fields import instant_text
 from crm.points.basis import Basis, basis_of
 from crm.points.cart import NOTHING_USED, Cart, CartLine, EarningFacts, Used
 from crm.points.conditions import Situation
@@ -77,8 +78,9 @@ class Earning(NamedTuple):
     """What an order earns, and why.
 
     `points` is granted, `desired` what it would have been without caps; `capped_by` names the last
-    cap that cost points. `basis` is in minor units, rounded for show. The shares of `breakdown` add
-    up to `numerator / over`, the points before rounding.
+    cap that cost points. `basis` is in minor units, rounded for show, `exact_basis` as numerator
+    and denominator. The shares of `breakdown` add up to `numerator / over`, the points before
+    rounding. `cart` and `member` are what the rules were asked about.
     """
 
     points: int
@@ -90,6 +92,9 @@ class Earning(NamedTuple):
     numerator: int
     over: int
     programme: int
+    exact_basis: tuple[int, int]
+    cart: Cart
+    member: EarningFacts
 
     @property
     def exact(self) -> Fraction:
@@ -97,7 +102,8 @@ class Earning(NamedTuple):
         return Fraction(self.numerator, self.over)
 
     def document(self) -> dict[str, Any]:
-        """All of it as JSON, kept with the order: enough for refunds without any rule."""
+        """All of it as JSON, kept with the order: enough for refunds without any rule, and to say
+        later why other rules gave nothing."""
         return {
             "points": self.points,
             "desired": self.desired,
@@ -106,6 +112,11 @@ class Earning(NamedTuple):
             "rounding": self.rounding,
             "exact": exactly(self.numerator, self.over),
             "programme": self.programme,
+            "exact_basis": exactly(*self.exact_basis),
+            "placed_at": instant_text(self.cart.placed_at),
+            "channel": self.cart.channel,
+            "store": self.cart.store,
+            "facts": self.member.document(),
             "breakdown": [share.document() for share in self.breakdown],
         }
 
@@ -124,7 +135,8 @@ def evaluate(
     """
     basis = basis_of(programme.basis, cart)
     if not basis.total:
-        return Earning(0, 0, 0, (), None, programme.rounding, 0, 1, programme.version)
+        nothing = (0, 0, 0, (), None, programme.rounding, 0, 1, programme.version)
+        return Earning(*nothing, (0, 1), cart, member)
     situation = Situation(
         cart.placed_at,
         member,
@@ -139,13 +151,14 @@ def evaluate(
     if any(rule.capped for rule, _ in chosen):
         sheet = trim(sheet, used)
         capped_by = next((row.capped_by for row in sheet.rows() if row.capped_by), None)
-    return _settled(programme, basis, sheet, member, used, desired, capped_by)
+    return _settled(programme, basis, sheet, cart, member, used, desired, capped_by)
 
 
 def _settled(
     programme: Programme,
     basis: Basis,
     sheet: Sheet,
+    cart: Cart,
     member: EarningFacts,
     used: Used,
     desired: int,
@@ -167,6 +180,9 @@ def _settled(
         total,
         over,
         programme.version,
+        (basis.total, basis.over),
+        cart,
+        member,
     )
 
 

@@ -90,6 +90,13 @@ class ReferralByRegistration(Unprocessable):
     )
 
 
+class EntryNotFound(NotFound):
+    """The member's ledger has no entry of this number (404)."""
+
+    code = "entry_not_found"
+    detail = N_("There is no such entry.")
+
+
 class OrderRequired(Unprocessable):
     """The rule asks for a paid order, and none was named (422); `reasons` as elsewhere."""
 

@@ -4,18 +4,18 @@ It never contradicts what was counted: whatever is in the breakdown applied, and
 rule there is the first thing that was in its way.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from fractions import Fraction
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from crm.http.fields import instant_text
 from crm.points.acts import Act, unmet
-from crm.points.basis import Basis, basis_of
-from crm.points.cart import Cart, CartLine, EarningFacts
+from crm.points.cart import CartLine, EarningFacts
 from crm.points.conditions import Situation
 from crm.points.programme_settings import Programme
-from crm.points.rule import ACTIVITY, MULTIPLIER, PER_ORDER, Rule, rank
+from crm.points.rule import ACTIVITY, MULTIPLIER, PER_ORDER, RATE, Rule, rank
 from crm.points.selection import choose
 from crm.points.unmet import Unmet, first_unmet
 
@@ -52,61 +52,59 @@ def missed_for_act(around: Iterable[Rule], act: Act, applied: Collection[UUID]) 
 
 
 def missed_for_order(
-    around: Sequence[Rule],
-    programme: Programme,
-    cart: Cart,
-    member: EarningFacts,
-    applied: Collection[UUID],
-    *,
-    had_rates: bool,
+    around: Sequence[Rule], programme: Programme, lines: Sequence[CartLine], said: Mapping[str, Any]
 ) -> list[Missed]:
-    """Why the rules for orders gave this one nothing, but those that `applied`.
+    """Why the rules for orders gave this one nothing, but those that are in its breakdown.
 
-    `around` in rank order; `had_rates` whether any rate applied.
+    `around` in rank order, as `Rulebook.around` gives them for the instant of the order;
+    `programme` the version that counted; `said` the order's `Earning.document`.
     """
-    basis = basis_of(programme.basis, cart)
-    situation = Situation(
-        cart.placed_at,
-        member,
-        channel=cart.channel,
-        store=cart.store,
-        basis=(basis.total, basis.over),
-    )
-    asked = _Asked(around, cart, basis, situation, applied, had_rates)
+    asked = _Order(around, programme, lines, said)
     return [
         Missed(rule, asked.why(rule))
         for rule in around
-        if rule.kind != ACTIVITY and rule.id not in applied
+        if rule.kind != ACTIVITY and rule.id not in asked.applied
     ]
 
 
-class _Asked:
-    """One order, and what is known of it."""
+class _Order:
+    """One order as it was when it was counted."""
 
     def __init__(
         self,
         around: Sequence[Rule],
-        cart: Cart,
-        basis: Basis,
-        situation: Situation,
-        applied: Collection[UUID],
-        had_rates: bool,
+        programme: Programme,
+        lines: Sequence[CartLine],
+        said: Mapping[str, Any],
     ) -> None:
-        self.cart, self.basis, self.situation = cart, basis, situation
-        self.had_rates = had_rates
+        basis = Fraction(said["exact_basis"])
+        self.situation = Situation(
+            datetime.fromisoformat(said["placed_at"]),
+            EarningFacts.parse(said["facts"]),
+            channel=said["channel"],
+            store=said["store"],
+            basis=basis.as_integer_ratio(),
+        )
+        self.lines = lines
+        gone = reasons_of_lines(programme, lines)
+        self.earning = [line for line in lines if basis and line.line_no not in gone]
+        self.all_excluded = len(gone) == len(lines) and "excluded_goods" in gone.values()
+        shares = said["breakdown"]
+        self.applied = {UUID(share["rule_id"]) for share in shares if share["rule_id"]}
+        self.had_rates = any(share["kind"] == RATE for share in shares)
         # Multipliers without a rate are not in the breakdown, but took their place in their group.
         self.known = [
             rule
             for rule in around
-            if rule.in_force(cart.placed_at)
-            and (rule.id in applied or (not had_rates and rule.kind == MULTIPLIER))
+            if rule.in_force(self.situation.at)
+            and (rule.id in self.applied or (not self.had_rates and rule.kind == MULTIPLIER))
         ]
 
     def why(self, rule: Rule) -> Unmet:
         """The first thing in the way of a rule that gave nothing."""
         found = _outside(rule, self.situation.at)
-        if found is None and not self.basis.total:
-            found = Unmet("no_basis", {})
+        if found is None and not self.situation.basis[0]:
+            found = Unmet("excluded_goods" if self.all_excluded else "no_basis", {})
         found = found or first_unmet(rule.conditions, self.situation) or self._goods(rule)
         found = found or self._group(rule)
         if found is None and rule.kind == MULTIPLIER and not self.had_rates:
@@ -114,9 +112,9 @@ class _Asked:
         return found or Unmet("added_later", {})
 
     def _goods(self, rule: Rule) -> Unmet | None:
-        if any(rule.conditions.take(line) for line in self.basis.lines):
+        if any(rule.conditions.take(line) for line in self.earning):
             return None
-        has = any(rule.conditions.take(line) for line in self.cart.lines)
+        has = any(rule.conditions.take(line) for line in self.lines)
         return Unmet("excluded_goods" if has else "other_goods", {})
 
     def _group(self, rule: Rule) -> Unmet | None:
@@ -125,7 +123,7 @@ class _Asked:
             return None
         known = {one.id: one for one in [*self.known, rule]}
         ranked = sorted(known.values(), key=rank)
-        chosen = [one for one, _ in choose(ranked, self.situation, self.basis.lines)]
+        chosen = [one for one, _ in choose(ranked, self.situation, self.earning)]
         if rule in chosen:
             return None
         own = [one for one in chosen if one.exclusive_group == rule.exclusive_group]
@@ -146,15 +144,13 @@ def _outside(rule: Rule, at: datetime) -> Unmet | None:
     return Unmet("ended", {"ended_at": instant_text(min(ends))}) if ends else None
 
 
-def line_reasons(programme: Programme, cart: Cart) -> dict[int, str]:
-    """The lines that earned nothing by themselves: free of charge, or excluded goods."""
+def reasons_of_lines(programme: Programme, lines: Iterable[CartLine]) -> dict[int, str]:
+    """The lines that earn nothing by themselves: of no value, or excluded goods."""
     excluded = programme.basis.excluded
-
-    def reason(line: CartLine) -> str | None:
+    found = {}
+    for line in lines:
         if line.net <= 0:
-            return "no_value"
-        gone = excluded.has(line.sku, line.category, line.labels)
-        return "excluded_goods" if gone else None
-
-    found = {line.line_no: reason(line) for line in cart.lines}
-    return {line_no: why for line_no, why in found.items() if why}
+            found[line.line_no] = "no_value"
+        elif excluded.has(line.sku, line.category, line.labels):
+            found[line.line_no] = "excluded_goods"
+    return found

@@ -42,6 +42,10 @@ class Rulebook:
         """
         return self._programmes[max(bisect_right(self._programme_edges, instant) - 1, 0)]
 
+    def programme(self, version: int) -> Programme:
+        """A version of the programme by its number."""
+        return next(one for one in self._programmes if one.version == version)
+
     def rules_at(self, instant: datetime) -> tuple[Rule, ...]:
         """The versions of rules that count for what happens at `instant`, in rank order."""
         span = bisect_right(self._edges, instant)

@@ -28,7 +28,7 @@ REASONS = {
     "local_time": N_("The rule counts from {from} to {to}; it was {was} where the member lives."),
     "weekday": N_("The rule counts on other days of the week."),
     "other_goods": N_("The rule is about other goods."),
-    "excluded_goods": N_("The goods that the rule is about earn nothing."),
+    "excluded_goods": N_("These goods earn nothing."),
     "exclusive_group_taken": N_("{by_name} came first; only one rule of the group {group} counts."),
     "nothing_to_multiply": N_("No rate applied that this rule could multiply."),
     "capped": N_("A limit was used up: {capped_by}."),
@@ -36,6 +36,17 @@ REASONS = {
     "order_not_paid": N_("The order is not paid."),
     "order_refunded": N_("The order was refunded or cancelled."),
     "order_of_another": N_("The order is another member's."),
+}
+
+CAPS = {
+    "rule_per_order": N_("what the rule gives on one order"),
+    "rule_per_member_day": N_("what the rule gives a member on one day"),
+    "activity_per_member_day": N_("what this activity gives a member on one day"),
+    "per_order": N_("what one order can earn"),
+    "per_member_day": N_("what a member can earn on one day"),
+    "per_member_month": N_("what a member can earn in one month"),
+    "referrals_per_month": N_("how many friends count in one month"),
+    "points_limit": N_("the most that one entry can hold"),
 }
 
 
@@ -52,7 +63,10 @@ class Unmet(NamedTuple):
 
 def sentence(code: str, facts: Mapping[str, Any]) -> str:
     """The reason in the reader's language."""
-    return gettext(REASONS[code]).format(**facts)
+    said = dict(facts)
+    if "capped_by" in said:
+        said["capped_by"] = gettext(CAPS[said["capped_by"]])
+    return gettext(REASONS[code]).format(**said)
 
 
 def first_unmet(conditions: Conditions, situation: Situation) -> Unmet | None:

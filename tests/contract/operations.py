@@ -44,6 +44,7 @@ class Operation:
         found = self.path.removeprefix("/api/v1")
         for name, schema in self.named("path").items():
             plain = SOME_ID if schema.get("format") == "uuid" else "some"
+            plain = "1" if schema.get("type") == "integer" else plain
             found = found.replace(f"{{{name}}}", given.get(name, plain))
         return found
 
