@@ -58,7 +58,8 @@ def engine_options(settings: Config, *, hot: bool = False) -> dict[str, Any]:
     """
     session = "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=120s"
     if hot:
-        session += " -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
+        session += " -c plan_cache_mode=force_generic_plan"
+        session += " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
     return {
         "pool_size": settings.pool_size,
         "max_overflow": 2,
@@ -122,19 +123,26 @@ def forget_waiting() -> None:
 
 
 def call(sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-    """Run one statement as a transaction of its own and return its only row.
+    """Run one statement as a transaction of its own and return its first row; see `call_rows`."""
+    found = call_rows(sql, params)
+    return found[0] if found else None
+
+
+def call_rows(sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run one statement as a transaction of its own and return its rows.
 
     The hot paths' door: one round trip carries begin, statement and commit (`%s` parameters,
-    psycopg types). The statement is all or nothing; an error leaves nothing behind.
+    psycopg types). The statement is all or nothing; an error leaves nothing behind. It may be sent
+    twice when a connection breaks: its effect must hang on a key.
     """
     engine = db.engines[None]
     if isinstance(engine, Connection):  # inside an outer transaction (tests): a savepoint
         with engine.begin_nested():
             return _fetch(engine.connection.dbapi_connection, sql, params)
-    return hot.call(db.engines["autocommit"], sql, params)
+    return hot.rows(db.engines["autocommit"], sql, params)
 
 
-def _fetch(connection: Any, sql: str, params: Sequence[Any]) -> tuple[Any, ...] | None:
+def _fetch(connection: Any, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchone()
+        return cursor.fetchall() if cursor.description else []

@@ -13,9 +13,10 @@ def uuid7() -> UUID:
     return _uuid7()
 
 
-def digest_id(*parts: str) -> UUID:
-    """The narrow key of some text: the first 16 bytes of the SHA-256 of the parts, joined by NUL.
+def digest_id(*parts: str) -> str:
+    """The narrow key of some text, as PostgreSQL reads a uuid: 32 hexadecimal digits, the first
+    half of the SHA-256 of the parts joined by NUL.
 
     Callers pass parts that hold no NUL themselves; the door refuses such text.
     """
-    return UUID(bytes=sha256("\0".join(parts).encode()).digest()[:16])
+    return sha256("\0".join(parts).encode()).hexdigest()[:32]

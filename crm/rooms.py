@@ -25,6 +25,7 @@ from crm.overview import api as overview
 from crm.overview import tier_api as member_tier
 from crm.points import adjustments_api as adjustments
 from crm.points import api as points
+from crm.points import awards, short_ways
 from crm.points import holds_api as points_holds
 from crm.points import jobs as points_jobs
 from crm.points import liability_api as points_liability
@@ -64,4 +65,10 @@ BLUEPRINTS: Sequence[Blueprint] = (
     segments.blp,
 )
 
-INSTALLERS: Sequence[Callable[[Flask], None]] = (operations.install, door.install, console.install)
+INSTALLERS: Sequence[Callable[[Flask], None]] = (
+    operations.install,
+    door.install,
+    awards.install,
+    console.install,
+    short_ways.install,
+)

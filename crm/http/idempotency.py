@@ -6,7 +6,6 @@ The claim, the effect and the stored answer are one transaction: either all are 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from flask import Response, request
 from sqlalchemy import text
@@ -15,7 +14,7 @@ from crm import clock
 from crm.db import db, forget_waiting, transaction
 from crm.errors import N_, FieldError, Invalid, Refused, Unprocessable
 from crm.http.permissions import View
-from crm.http.principal import principal
+from crm.http.principal import Principal, principal
 from crm.http.problems import answer
 from crm.ids import digest_id
 
@@ -30,10 +29,10 @@ class KeyReused(Unprocessable):
 
 
 class Claim(NamedTuple):
-    """The narrow identity of a request: its key, and what was asked with it."""
+    """The narrow identity of a request: its key, and what was asked with it (see `digest_id`)."""
 
-    key: UUID
-    fingerprint: UUID
+    key: str
+    fingerprint: str
 
 
 def claim_of_request() -> Claim:
@@ -41,12 +40,20 @@ def claim_of_request() -> Claim:
     given = request.headers.get("Idempotency-Key", "")
     if not given:
         _refuse("required", N_("Send an Idempotency-Key header with this request."))
-    if len(given) > 255 or not given.isascii() or not given.isprintable():
+    if not is_key(given):
         _refuse("bad_format", N_("Idempotency-Key takes 1 to 255 printable ASCII characters."))
-    who = principal()
+    return claim_of(principal(), given, request.method, request.path, request.get_data(cache=True))
+
+
+def is_key(given: str) -> bool:
+    """Whether this may be an Idempotency-Key: 1 to 255 printable ASCII characters."""
+    return 1 <= len(given) <= 255 and given.isascii() and given.isprintable()
+
+
+def claim_of(who: Principal, given: str, method: str, path: str, body: bytes) -> Claim:
+    """The claim of `who` sending this key with this request."""
     return Claim(
-        digest_id("key", str(who.id), given),
-        digest_id(request.method, request.path, request.get_data(cache=True).decode("latin-1")),
+        digest_id("key", str(who.id), given), digest_id(method, path, body.decode("latin-1"))
     )
 
 

@@ -166,7 +166,7 @@ def _items() -> list[Any]:
     if not isinstance(items, list):
         raise Invalid([FieldError("", "invalid_type", N_("This must be a list."))])
     if not 1 <= len(items) <= MOST_IN_BATCH:
-        raise Invalid([FieldError("", "batch_size", N_("A batch has 1 to 1,000 orders."))])
+        raise Invalid([FieldError("", "batch_size", N_("A batch has 1 to 1,000 items."))])
     return items
 
 

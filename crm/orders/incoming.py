@@ -13,14 +13,13 @@ import marshmallow as ma
 import msgspec
 from msgspec import Meta
 
-from crm.http.fields import MINOR_LIMIT, read_instant
+from crm.http.fields import MINOR_LIMIT, PLAIN, read_instant
 from crm.http.schema import invalid
 from crm.members import identity
 from crm.members.identity import MemberRef
 from crm.members.schemas import MemberRefIn
 from crm.orders.schemas import MOST_LINES, BatchOrderIn
 
-PLAIN = r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
 CODE = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*\Z"
 Minor = Annotated[int, Meta(ge=0, le=MINOR_LIMIT)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]

@@ -10,17 +10,21 @@ from zoneinfo import ZoneInfo
 from flask import Response, jsonify
 
 from crm import clock
-from crm.http import Blueprint, needs
+from crm.errors import N_, FieldError, Invalid
+from crm.http import Blueprint, idempotent, needs, principal
+from crm.http.blueprint import body_of, read_json
 from crm.http.idempotency import claim_of_request, needs_key
 from crm.http.pagination import PageQuery
 from crm.members import identity, profiles
-from crm.points import balances, check, ledger, rulebook
+from crm.points import balances, batches, check, ledger, rulebook
 from crm.points.schemas import (
     AsOfQuery,
     BalanceOut,
+    BatchAwardsOut,
     CheckOut,
     EntryOut,
     EntryPage,
+    PlainAwardIn,
     RedemptionIn,
 )
 
@@ -55,6 +59,22 @@ def get_entries(query: dict, member_id: UUID) -> Response:
     """A member's entries, newest first, each with the lots that it touched."""
     profiles.require(member_id)
     return jsonify(balances.entries(member_id, query["limit"], query["cursor"]))
+
+
+@blp.post("/points/awards/batch")
+@needs("points:write")
+@idempotent
+@blp.doc(requestBody=body_of({"type": "array", "items": PlainAwardIn, "maxItems": 1000}))
+@blp.alt_response(200, schema=BatchAwardsOut)
+def award_batch() -> Response:
+    """Give up to a thousand awards, each by itself: those that are refused say why."""
+    items = read_json()
+    if not isinstance(items, list):
+        raise Invalid([FieldError("", "invalid_type", N_("This must be a list."))])
+    if not 1 <= len(items) <= batches.MOST_IN_BATCH:
+        raise Invalid([FieldError("", "batch_size", N_("A batch has 1 to 1,000 items."))])
+    body = batches.give(items, by=principal(), now=clock.now())
+    return Response(body, 200, content_type="application/json")
 
 
 @blp.post("/points/redemptions")

@@ -8,7 +8,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from psycopg.errors import UniqueViolation
 
 from crm import clock
@@ -18,15 +18,12 @@ from crm.errors import Refused
 from crm.http.idempotency import Claim, KeyReused, replay
 from crm.http.principal import principal
 from crm.http.problems import answer
-from crm.ids import digest_id
 from crm.members.identity import MemberNotFound, MemberRef
+from crm.points import awards
 from crm.points.errors import InsufficientPoints, NotRedeemableAmount, SourceKeyUsed
 
-AWARD = """
-    SELECT * FROM points_award(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""
 REDEEM = "SELECT * FROM points_redeem(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-TWINS = ("pk_idempotency_key", "pk_points_source")
+FOUND = "regulars.award"  # what the fast lane found out already, for the view to say
 # Of twins that say a refusal at the same time, the first one's words are kept, and given by all.
 KEEP_ANSWER = """
     UPDATE idempotency_key SET body = CASE WHEN body = %s THEN %s ELSE body END WHERE key = %s
@@ -54,9 +51,22 @@ def award(
     Answers 201 with the entry, 200 with the first entry of this source; refuses
     `member_not_found`, `source_key_used`.
     """
-    source = digest_id(f"award:{activity}", source_key)
-    facts = (points, activity, source_key, source, reason, expires_at, principal().name)
-    return _answer(claim, _once(AWARD, (*_head(claim, who), *facts)))
+    found = request.environ.pop(FOUND, None)
+    if found is None:
+        asker = principal()
+        wanted = awards.award(
+            who,
+            points,
+            activity=activity,
+            source_key=source_key,
+            actor=asker.name,
+            key_id=asker.id if asker.kind == "key" else None,
+            claim=claim,
+            reason=reason,
+            expires_at=expires_at,
+        )
+        found = awards.give(wanted)
+    return _answer(claim, found)
 
 
 def redeem(claim: Claim, who: MemberRef, points: int, *, reference: str) -> Response:
@@ -77,12 +87,12 @@ def _head(claim: Claim, who: MemberRef) -> tuple[Any, ...]:
 
 
 def _once(sql: str, params: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Call a door; when a twin of this request was faster, its effect is found the next time."""
-    for left in reversed(range(TRIES)):
+    """Call a door; when a twin of this request was faster, its answer is found the next time."""
+    for left in reversed(range(awards.TRIES)):
         try:
             return call(sql, params)
         except UniqueViolation as error:
-            if not left or error.diag.constraint_name not in TWINS:
+            if not left or error.diag.constraint_name not in awards.TWINS:
                 raise
     raise AssertionError("unreachable")
 
@@ -104,12 +114,18 @@ def _answer(claim: Claim, row: tuple[Any, ...] | None) -> Response:
 
 def _words_of_refusal(claim: Claim, found: str) -> str:
     """The refusal in the caller's language; these words are kept for replays."""
-    facts = json.loads(found)
-    kind = REFUSALS[facts.pop("refused")]
-    del facts["status"]
-    said = answer(kind(**facts)).get_data(as_text=True)
-    if kind is MemberNotFound:
+    refused = refusal(found)
+    said = answer(refused).get_data(as_text=True)
+    if isinstance(refused, MemberNotFound):
         return said  # nothing is kept for a member who may come to be known
     kept = call(KEEP_ANSWER, (found, said, claim.key))
     assert kept is not None, "the door has stored the refusal"
     return kept[0]
+
+
+def refusal(found: str) -> Refused:
+    """The refusal that a door of the database means."""
+    facts = json.loads(found)
+    kind = REFUSALS[facts.pop("refused")]
+    del facts["status"]
+    return kind(**facts)

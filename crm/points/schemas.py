@@ -13,7 +13,18 @@ class OrderRefIn(Schema):
     order_no = fields.Text(64, required=True)
 
 
-class AwardIn(Schema):
+class PlainAwardIn(Schema):
+    """So many points for an activity, once per (activity, source_key)."""
+
+    member = fields.Nested(MemberRefIn, required=True)
+    activity = fields.Choice(*ACTIVITIES, required=True)
+    source_key = fields.Text(200, required=True)
+    points = fields.points(1, required=True)
+    reason = fields.Text(500, load_default=None, allow_none=True)
+    expires_at = fields.Instant(load_default=None, allow_none=True)
+
+
+class AwardIn(PlainAwardIn):
     """Points for an activity, once per (activity, source_key). Without `points`, by the rules.
 
     `source_key` may be left out where the rules say the points and the activity has a natural one:
@@ -21,13 +32,26 @@ class AwardIn(Schema):
     `order` is what a review or share is about, for rules that ask for a paid order.
     """
 
-    member = fields.Nested(MemberRefIn, required=True)
-    activity = fields.Choice(*ACTIVITIES, required=True)
     source_key = fields.Text(200)
     points = fields.points(1)
     order = fields.Nested(OrderRefIn)
-    reason = fields.Text(500, load_default=None, allow_none=True)
-    expires_at = fields.Instant(load_default=None, allow_none=True)
+
+
+class BatchAwardOut(Schema):
+    """What came of one award: its place in the batch, and its entry or a problem."""
+
+    index = fields.Whole()
+    status = fields.Whole()
+    entry = fields.Nested(lambda: EntryOut())
+    problem = fields.Mapping()
+
+
+class BatchAwardsOut(Schema):
+    """All awards in the order sent; `given` counts the new entries."""
+
+    results = fields.Items(fields.Nested(BatchAwardOut), 1000)
+    given = fields.Whole()
+    refused = fields.Whole()
 
 
 class RedemptionIn(Schema):
