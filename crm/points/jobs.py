@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from crm import clock
 from crm.db import db, transaction
-from crm.points import check
+from crm.points import check, expiry
 from crm.queue import job, never_on_the_way
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def release(slot: datetime) -> int:
 @job("points.expire", every="*/15 * * * *", due_from=next_lapse)
 def expire(slot: datetime) -> int:
     """Close lapsed lots with an entry each; balances never wait for it."""
-    return _in_chunks("points_expire")
+    return expiry.sweep()
 
 
 @job("points.holds", every="*/5 * * * *", due_from=next_end_of_hold)
