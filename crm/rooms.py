@@ -7,6 +7,7 @@ from flask import Flask
 
 from crm import console, housekeeping
 from crm.activities import api as activities
+from crm.activities import members_api as joining
 from crm.auth import api as auth
 from crm.auth import approvals_api as approvals
 from crm.auth import door
@@ -49,6 +50,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     auth.blp,
     approvals.blp,
     members.blp,
+    joining.blp,
     stores.blp,
     tiers.blp,
     member_tier.blp,

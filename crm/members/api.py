@@ -1,4 +1,7 @@
-"""Members over HTTP: register, read, change; consents, tags, notes."""
+"""Members over HTTP: read; consents, tags, notes.
+
+Registering and changing are in `crm.activities.members_api`: they may give points.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -10,16 +13,12 @@ from crm.db import transaction
 from crm.http import Blueprint, fields, needs
 from crm.http.pagination import PageQuery
 from crm.http.schema import invalid
-from crm.i18n import gettext
 from crm.members import (
-    amendment,
     consents,
     documents,
-    drafts,
     listing,
     notes,
     profiles,
-    registration,
     reveal,
     tags,
 )
@@ -33,31 +32,13 @@ from crm.members.fact_schemas import (
 )
 from crm.members.schemas import (
     ConsentFacts,
-    MemberIn,
     MemberOut,
     MemberPage,
-    MemberPatch,
     MemberQuery,
     tag_field,
 )
 
 blp = Blueprint("members", __name__, description="Who the members are.")
-
-
-@blp.post("/members")
-@needs("members:write")
-@blp.arguments(MemberIn)
-@blp.response(201, MemberOut)
-@blp.alt_response(200, schema=MemberOut)
-def register(body: dict[str, Any]):
-    """Register a member: 201, or 200 with the member who has one of these identities already."""
-    now = clock.now()
-    with transaction():
-        draft = drafts.read(body, now=now)
-        member, created = registration.enter(draft, now=now)
-        shown = documents.document(member.id, now=now)
-    shown["warnings"] = _said(draft.warnings) if created else []
-    return shown, 201 if created else 200
 
 
 @blp.get("/members")
@@ -75,26 +56,6 @@ def list_members(query: dict[str, Any]):
 def read_member(member_id: UUID):
     """One member."""
     return documents.document(member_id, now=clock.now())
-
-
-@blp.patch("/members/<uuid:member_id>")
-@needs("members:write")
-@blp.arguments(MemberPatch)
-@blp.response(200, MemberOut)
-def change_member(body: dict[str, Any], member_id: UUID):
-    """Change what is named (merge patch): null clears, lists are replaced, attributes merged."""
-    now = clock.now()
-    with transaction():
-        warnings = amendment.amend(member_id, body, now=now)
-        shown = documents.document(member_id, now=now)
-    return shown | {"warnings": _said(warnings)}
-
-
-def _said(warnings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Warnings with a sentence in the reader's language."""
-    return [
-        one | {"detail": gettext(drafts.WARNINGS[one["code"]]).format(**one)} for one in warnings
-    ]
 
 
 @blp.post("/members/<uuid:member_id>/reveal")

@@ -45,8 +45,15 @@ class UnknownReferrer(Unprocessable):
     detail = N_("There is no such member to be referred by.")
 
 
+class ReferralCycle(Unprocessable):
+    """Members registered together name each other as referrers, in a circle (422)."""
+
+    code = "referral_cycle"
+    detail = N_("These members refer each other in a circle.")
+
+
 class SelfReferral(Unprocessable):
-    """Nobody refers himself (422)."""
+    """Nobody refers himself (422), nor from another address of the same mailbox."""
 
     code = "self_referral"
     detail = N_("A member can't be referred by himself.")

@@ -11,13 +11,22 @@ from sqlalchemy import text
 from crm import audit
 from crm.db import db
 from crm.errors import Busy
-from crm.members import drafts, enrolment
+from crm.members import contacts, drafts, enrolment
 from crm.members.drafts import Claimed, Draft, Entry
-from crm.members.errors import IdentityConflict, SelfReferral, UnknownReferrer, UnknownStore
+from crm.members.errors import (
+    IdentityConflict,
+    ReferralCycle,
+    SelfReferral,
+    UnknownReferrer,
+    UnknownStore,
+)
 from crm.members.identity import MemberRef, resolve_many
 from crm.members.models import Member
 
 ATTEMPTS = 5
+EMAILS = text("""
+    SELECT member_id, value FROM member_identity WHERE kind = 'email' AND member_id = ANY (:ids)
+""")
 STORES = text("SELECT code FROM store WHERE code = ANY(:codes)")
 
 
@@ -33,7 +42,8 @@ def register(
 ) -> tuple[Member, bool]:
     """The member of a body in the shape of `POST /members`, and whether he is new.
 
-    Raises `Invalid`, `IdentityConflict`, `UnknownStore`, `UnknownReferrer`, `SelfReferral`.
+    Raises `Invalid`, `IdentityConflict`, `UnknownStore`, `UnknownReferrer`, `SelfReferral`,
+    `ReferralCycle`.
     """
     return enter(drafts.read(body, now=now), now=now, registered_at=registered_at)
 
@@ -142,9 +152,47 @@ def _find_referrers(
     refs = [entry.draft.referred_by for _, entry in named if entry.draft.referred_by]
     for (place, entry), ref, stored in zip(named, refs, resolve_many(refs), strict=True):
         found = stored or known.get(ref)
-        pointer = f"/{place}/referred_by" if at_item else "/referred_by"
+        pointer = _at(place, at_item)
         if found is None:
             raise UnknownReferrer(pointer=pointer)
         if found == entry.id:
             raise SelfReferral(pointer=pointer)
         entry.referrer = found
+    if named:
+        _check_mailboxes(named, entries, at_item)
+        _check_cycles(named, at_item)
+
+
+def _at(place: int, at_item: bool) -> str:
+    return f"/{place}/referred_by" if at_item else "/referred_by"
+
+
+def _check_mailboxes(
+    named: Sequence[tuple[int, Entry]], entries: Sequence[tuple[int, Entry]], at_item: bool
+) -> None:
+    """Nobody brings himself under another address of one mailbox."""
+    boxes = {entry.id: _mailboxes(entry) for _, entry in entries}
+    rows = db.session.execute(EMAILS, {"ids": list({entry.referrer for _, entry in named})})
+    for row in rows:
+        boxes.setdefault(row.member_id, set()).add(contacts.mailbox(row.value))
+    for place, entry in named:
+        assert entry.referrer is not None, "who is named was found"
+        if boxes[entry.id] & boxes.get(entry.referrer, set()):
+            raise SelfReferral(pointer=_at(place, at_item))
+
+
+def _mailboxes(entry: Entry) -> set[str]:
+    emails = [one.ref.value for one in entry.draft.identities if one.ref.kind == "email"]
+    return {contacts.mailbox(address) for address in emails}
+
+
+def _check_cycles(named: Sequence[tuple[int, Entry]], at_item: bool) -> None:
+    """Who is new was brought by nobody of his own friends; only a list can say otherwise."""
+    referrers = {entry.id: entry.referrer for _, entry in named}
+    for place, entry in named:
+        seen, one = {entry.id}, entry.referrer
+        while one in referrers and one not in seen:
+            seen.add(one)
+            one = referrers[one]
+        if one in seen:
+            raise ReferralCycle(pointer=_at(place, at_item))

@@ -8,6 +8,7 @@ from crm.errors import N_
 from crm.http import Schema, fields
 from crm.http.fields import wrong
 from crm.http.pagination import PageQuery, page_of
+from crm.members import fingerprints
 from crm.members.consents import CHANNELS, PURPOSES
 
 CHANNEL = r"[a-z0-9][a-z0-9_.-]*"
@@ -105,10 +106,14 @@ class ProfileIn(Schema):
 
 
 class MemberIn(ProfileIn):
-    """A registration. Nothing is required; who has none of these identities is a new member."""
+    """A registration. Nothing is required; who has none of these identities is a new member.
+
+    `fingerprints` are the shop's hashes of the device; see docs/activities.md.
+    """
 
     consents = fields.Items(fields.Nested(ConsentIn), 40, allow_none=True)
     referred_by = fields.Nested(MemberRefIn, allow_none=True)
+    fingerprints = fingerprints.field(allow_none=True)
 
 
 class MemberPatch(ProfileIn):

@@ -16,6 +16,8 @@ from msgspec import Meta
 from crm.http.fields import MINOR_LIMIT, PLAIN, read_instant
 from crm.http.schema import invalid
 from crm.members import identity
+from crm.members.fingerprints import MOST as MOST_FINGERPRINTS
+from crm.members.fingerprints import PATTERN as FINGERPRINT
 from crm.members.identity import MemberRef
 from crm.members.schemas import MemberRefIn
 from crm.orders.schemas import MOST_LINES, BatchOrderIn
@@ -24,6 +26,7 @@ CODE = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*\Z"
 Minor = Annotated[int, Meta(ge=0, le=MINOR_LIMIT)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
 Short = Annotated[str, Meta(min_length=1, max_length=100, pattern=PLAIN)]
+Fingerprint = Annotated[str, Meta(pattern=rf"^{FINGERPRINT}\Z")]
 Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=PLAIN)]
 if TYPE_CHECKING:
     Instant = datetime
@@ -75,6 +78,7 @@ class Incoming(msgspec.Struct, forbid_unknown_fields=True):
     discount: Minor = 0
     tax: Minor = 0
     region: Annotated[str, Meta(min_length=1, max_length=40, pattern=PLAIN)] | None = None
+    fingerprints: Annotated[list[Fingerprint], Meta(max_length=MOST_FINGERPRINTS)] = []
 
     @property
     def key(self) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from crm.db import db
 from crm.errors import Refused
 from crm.ids import uuid7
-from crm.members import identity
+from crm.members import fingerprints, identity
 from crm.members.identity import MemberNotFound
 from crm.orders.earnings import EARNING
 from crm.orders.errors import CurrencyMismatch, MemberOfAnother, RefundNoUsed, TaxTooLarge
@@ -81,6 +81,19 @@ def _put_round(
         except Refused as refused:
             outcome.refused = refused
     work.save()
+    _note_fingerprints(orders, places, outcomes, now)
+
+
+def _note_fingerprints(
+    orders: Sequence[Incoming], places: list[int], outcomes: list[Outcome], now: datetime
+) -> None:
+    written = [(orders[place].fingerprints, outcomes[place].order) for place in places]
+    used = [
+        (order.member_id, found)
+        for found, order in written
+        if found and order is not None and order.member_id is not None
+    ]
+    fingerprints.see(used, now=now)
 
 
 def _put(work: Work, given: Incoming, member_id: UUID | None) -> tuple[Kept, bool]:

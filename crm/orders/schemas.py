@@ -5,6 +5,7 @@ import marshmallow as ma
 from crm.errors import N_
 from crm.http import Schema, fields
 from crm.http.pagination import page_of
+from crm.members import fingerprints
 from crm.members.schemas import MemberRefIn
 
 STATUSES = ("placed", "paid", "fulfilled", "delivered", "completed", "cancelled")
@@ -28,7 +29,8 @@ class LineIn(Schema):
 class OrderIn(Schema):
     """An order, whole. `updated_at` is the shop's: an older write never overwrites a newer one.
 
-    `tax` is the tax contained in the goods after discounts.
+    `tax` is the tax contained in the goods after discounts, `fingerprints` the shop's hashes of
+    the device and the means of payment.
     """
 
     member = fields.Nested(MemberRefIn, load_default=None, allow_none=True)
@@ -44,6 +46,7 @@ class OrderIn(Schema):
     discount = fields.minor(load_default=0)
     tax = fields.minor(load_default=0)
     region = fields.Text(40, load_default=None, allow_none=True)
+    fingerprints = fingerprints.field(load_default=list)
 
 
 class BatchOrderIn(OrderIn):

@@ -1,6 +1,12 @@
 """The tables of the members' room."""
 
-from crm.members.models.facts import MemberConsent, MemberEvent, MemberNote, MemberTag
+from crm.members.models.facts import (
+    MemberConsent,
+    MemberEvent,
+    MemberFingerprint,
+    MemberNote,
+    MemberTag,
+)
 from crm.members.models.people import Member, MemberFind, MemberIdentity, Store
 from crm.members.models.standings import TierChange, TierLadder, TierStanding
 
@@ -9,6 +15,7 @@ __all__ = [
     "MemberConsent",
     "MemberEvent",
     "MemberFind",
+    "MemberFingerprint",
     "MemberIdentity",
     "MemberNote",
     "MemberTag",

@@ -73,6 +73,17 @@ class MemberNote(Base):
     author_id: Mapped[UUID | None]
 
 
+class MemberFingerprint(Base):
+    """A device or means of payment that a member used, as a digest of the shop's own hash."""
+
+    __tablename__ = "member_fingerprint"
+    __table_args__ = (Index("ix_member_fingerprint_value", "value"),)
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)
+    value: Mapped[UUID] = mapped_column(primary_key=True)
+    first_seen_at: Mapped[datetime]
+
+
 class MemberEvent(Base):
     """A fact of the member's timeline that no other room records. `data` holds JSON facts."""
 
