@@ -23,6 +23,7 @@ from crm.orders import claim_api as claims
 from crm.orders import jobs as order_jobs
 from crm.orders import quote_api as quotes
 from crm.overview import api as overview
+from crm.overview import merge_api as merges
 from crm.overview import tier_api as member_tier
 from crm.points import adjustments_api as adjustments
 from crm.points import api as points
@@ -55,6 +56,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     tiers.blp,
     member_tier.blp,
     overview.blp,
+    merges.blp,
     points_programme.blp,
     points.blp,
     points_liability.blp,

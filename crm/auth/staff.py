@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from crm import audit
@@ -146,6 +146,21 @@ def _apply(staff: Staff, changes: dict[str, Any], now: datetime) -> None:
         require_no_email(changes["password"], staff.email)
         staff.password_hash = passwords.hashed(changes["password"])
         staff.password_changed_at = now
+
+
+FOLLOW = text("""
+    UPDATE staff SET member_id = :into
+    WHERE member_id = :gone AND (:all OR id = ANY (CAST(:only AS uuid[]))) RETURNING id
+""")
+
+
+def follow(gone: UUID, into: UUID, *, only: Sequence[UUID] | None = None) -> list[UUID]:
+    """Let accounts whose own member record is `gone` point to `into`: all, or `only` these.
+
+    Nobody acts on his own record, and a merge of records is no way around it. Returns which.
+    """
+    values = {"gone": gone, "into": into, "all": only is None, "only": list(only or ())}
+    return list(db.session.scalars(FOLLOW, values))
 
 
 def _write(staff: Staff) -> None:

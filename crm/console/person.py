@@ -15,7 +15,7 @@ from crm.errors import N_
 from crm.i18n import gettext, locale
 from crm.members import consents as decisions
 from crm.members import contacts, notes, tags
-from crm.members.errors import MemberNotFound
+from crm.members.identity import absent
 from crm.members.models import Member, MemberIdentity
 
 HAN = re.compile(r"[㐀-鿿豈-﫿\U00020000-\U0003ffff]")
@@ -39,7 +39,7 @@ def load(member_id: UUID) -> Member:
     """An active member. Raises `MemberNotFound`."""
     member = db.session.get(Member, member_id)
     if member is None or member.status != "active":
-        raise MemberNotFound()
+        raise absent(member_id)
     return member
 
 

@@ -8,6 +8,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 PERMISSIONS = {
     "members:read": "find members and read their profiles",
     "members:write": "register members and change their profiles, tags, notes and consents",
+    "members:merge": "merge two records of one person, and undo it within thirty days",
     "members:reveal": "see full phone numbers and e-mail addresses in staff look-ups",
     "orders:read": "read orders",
     "orders:write": "write orders and refunds",
@@ -40,7 +41,7 @@ _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points
 }
 _MANAGER = (
     _CLERK
-    | {"members:reveal", "orders:write", "points:export", "ledger:read"}
+    | {"members:merge", "members:reveal", "orders:write", "points:export", "ledger:read"}
     | {"approvals:decide", "audit:read", "tasks:read"}
 )
 _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {

@@ -12,14 +12,10 @@ from crm import audit
 from crm.db import config, db
 from crm.errors import N_
 from crm.members import contacts, drafts, events, ranking, tags
-from crm.members.documents import documents
+from crm.members.documents import IN_ORDER, documents
 from crm.members.drafts import Claimed, Draft
-from crm.members.errors import (
-    IdentityConflict,
-    MemberNotFound,
-    UnknownStore,
-    invalid_field,
-)
+from crm.members.errors import IdentityConflict, UnknownStore, invalid_field
+from crm.members.identity import absent
 from crm.members.models import Member, MemberIdentity, MemberTag, Store
 
 MOST_ATTRIBUTES = 50
@@ -42,7 +38,7 @@ def amend(member_id: UUID, patch: Mapping[str, Any], *, now: datetime) -> list[d
         .execution_options(populate_existing=True)
     )
     if member is None:
-        raise MemberNotFound()
+        raise absent(member_id)
     draft = drafts.change(patch, now=now)
     before = documents([member_id], now=now, masked=False)[0]
     _check_store(draft)
@@ -79,7 +75,9 @@ def _replace_identities(
     kept = {one.ref.value for one in claimed}
     for name in ("phone", "email"):
         if name in patch:
-            gone = own & (MemberIdentity.kind == name) & MemberIdentity.value.not_in(kept)
+            this = own & (MemberIdentity.kind == name)
+            shown = select(MemberIdentity.value).where(this).order_by(*IN_ORDER).limit(1)
+            gone = this & MemberIdentity.value.in_(shown) & MemberIdentity.value.not_in(kept)
             db.session.execute(delete(MemberIdentity).where(gone))
     if "external_ids" in patch:
         plain = MemberIdentity.kind.not_in(("phone", "email", "member_no"))

@@ -14,7 +14,7 @@ from crm import audit
 from crm.db import db
 from crm.http import pagination, principal
 from crm.members import events
-from crm.members.errors import MemberNotFound
+from crm.members.identity import absent, selves
 from crm.members.models import MemberConsent
 
 CHANNELS = ("sms", "email", "wechat", "push", "phone", "post", "inbox")
@@ -75,8 +75,8 @@ def current(member_id: UUID) -> list[MemberConsent]:
 
 
 def page(member_id: UUID, limit: int, cursor: str | None) -> dict[str, Any]:
-    """All decisions, newest first."""
-    query = select(MemberConsent).where(MemberConsent.member_id == member_id)
+    """All decisions, newest first; those of records merged into his are history."""
+    query = select(MemberConsent).where(MemberConsent.member_id.in_(selves(member_id)))
     after = pagination.decode(cursor, UUID)
     if after:
         query = query.where(MemberConsent.id < after[0])
@@ -91,7 +91,7 @@ def _lock(member_id: UUID) -> None:
         {"id": member_id},
     ).scalar()
     if found is None:
-        raise MemberNotFound()
+        raise absent(member_id)
 
 
 def _current(member_id: UUID, channel: str, purpose: str) -> MemberConsent | None:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from crm.db import config, db
 from crm.http import principal
 from crm.members import contacts
-from crm.members.errors import MemberNotFound
+from crm.members.identity import absent
 from crm.members.models import Member, MemberIdentity, MemberTag
 from crm.members.tiers import storage as tiers
 
@@ -35,10 +35,10 @@ PLAIN = (
 
 
 def document(member_id: UUID, *, now: datetime) -> dict[str, Any]:
-    """One member. Raises `MemberNotFound` for unknown, merged and erased ones."""
+    """One member. Raises `MemberNotFound` for unknown and erased ones, `MemberMerged`."""
     found = documents([member_id], now=now)
     if not found:
-        raise MemberNotFound()
+        raise absent(member_id)
     return found[0]
 
 
@@ -69,12 +69,20 @@ def documents(
     ]
 
 
+# A member's own before those that came with merged records; the first phone is the one shown.
+IN_ORDER = (
+    MemberIdentity.kind,
+    MemberIdentity.came_with.nulls_first(),
+    MemberIdentity.value,
+)
+
+
 def _identities(ids: Sequence[UUID]) -> dict[UUID, list[MemberIdentity]]:
     found: dict[UUID, list[MemberIdentity]] = defaultdict(list)
     query = (
         select(MemberIdentity)
         .where(MemberIdentity.member_id.in_(ids), MemberIdentity.kind != "member_no")
-        .order_by(MemberIdentity.kind)
+        .order_by(*IN_ORDER)
     )
     for row in db.session.scalars(query):
         found[row.member_id].append(row)
@@ -94,7 +102,7 @@ def _open(identities: Sequence[MemberIdentity]) -> dict[str, Any]:
     shown: dict[str, Any] = {"phone": None, "email": None, "external_ids": []}
     for one in identities:
         if one.kind in ("phone", "email"):
-            shown[one.kind] = one.value
+            shown[one.kind] = shown[one.kind] or one.value
         else:
             channel = one.kind.removeprefix("external:")
             shown["external_ids"].append({"channel": channel, "id": one.value})

@@ -9,17 +9,20 @@ from sqlalchemy import text
 
 from crm.db import config, db
 from crm.members import contacts
-from crm.members.errors import IdentityConflict, MemberNotFound
+from crm.members.errors import IdentityConflict, MemberMerged, MemberNotFound
 
 __all__ = [
     "IdentityConflict",
     "MemberNotFound",
     "MemberRef",
+    "absent",
     "external",
     "parse_ref",
+    "record_of",
     "require",
     "resolve",
     "resolve_many",
+    "selves",
 ]
 
 WECHAT = {"wechat_openid": "wechat_openid", "wechat_unionid": "wechat_unionid"}
@@ -58,18 +61,21 @@ def parse_ref(given: Mapping[str, Any], at: str = "") -> MemberRef:
 
 
 RESOLVE = text("""
-    SELECT coalesce(i.member_id, m.id)
+    SELECT coalesce(i.member_id, m.merged_into, m.id)
     FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[]))
          WITH ORDINALITY AS asked (kind, value, place)
     LEFT JOIN member_identity i ON i.kind = asked.kind AND i.value = asked.value
-    LEFT JOIN member m ON asked.kind = 'id' AND m.status = 'active'
+    LEFT JOIN member m ON asked.kind = 'id' AND m.status IN ('active', 'merged')
          AND m.id = CASE WHEN asked.kind = 'id' THEN CAST(asked.value AS uuid) END
     ORDER BY asked.place
 """)
 
 
 def resolve_many(refs: Sequence[MemberRef]) -> list[UUID | None]:
-    """The members of these references, in their order, None for unknown ones. One statement."""
+    """The members of these references, in their order, None for unknown ones. One statement.
+
+    The id of a record that was merged names the member it was merged into, as its number does.
+    """
     if not refs:
         return []
     kinds, values = [ref.kind for ref in refs], [ref.value for ref in refs]
@@ -87,3 +93,28 @@ def require(ref: MemberRef) -> UUID:
     if found is None:
         raise MemberNotFound()
     return found
+
+
+def record_of(ref: MemberRef) -> UUID:
+    """The record that a reference names, also one that was merged or erased, by its own id.
+
+    Raises `MemberNotFound` for an unknown phone, address, number or id of another system.
+    """
+    return UUID(ref.value) if ref.kind == "id" else require(ref)
+
+
+def absent(member_id: UUID) -> MemberNotFound:
+    """The refusal for an id that is no active member's: unknown, erased, or merged into whom."""
+    into = db.session.scalar(
+        text("SELECT merged_into FROM member WHERE id = :id AND status = 'merged'"),
+        {"id": member_id},
+    )
+    return MemberNotFound() if into is None else MemberMerged(merged_into=str(into))
+
+
+def selves(member_id: UUID) -> list[UUID]:
+    """The member's own id and those of the records that were merged into his."""
+    merged = db.session.scalars(
+        text("SELECT id FROM member WHERE merged_into = :id ORDER BY id"), {"id": member_id}
+    )
+    return [member_id, *merged]

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from crm.db import db
-from crm.members.errors import MemberNotFound
+from crm.members.identity import absent
 from crm.members.registration import register, register_many
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "register_many",
     "require",
     "require_facts",
+    "seen_again",
     "seen_many",
 ]
 
@@ -74,17 +75,21 @@ def require_facts(member_id: UUID, *, default_zone: str) -> MemberFacts:
     """The facts of one member. Raises `MemberNotFound`."""
     found = facts([member_id], default_zone=default_zone).get(member_id)
     if found is None:
-        raise MemberNotFound()
+        raise absent(member_id)
     return found
 
 
-def require(member_id: UUID) -> UUID:
-    """The id again, when it is an active member's. Raises `MemberNotFound`."""
-    found = db.session.execute(
-        text("SELECT 1 FROM member WHERE id = :id AND status = 'active'"), {"id": member_id}
-    ).scalar()
-    if found is None:
-        raise MemberNotFound()
+ACTIVE = "SELECT 1 FROM member WHERE id = :id AND status = 'active'"
+
+
+def require(member_id: UUID, *, to_write: bool = False) -> UUID:
+    """The id again, when it is an active member's. Raises `MemberNotFound`.
+
+    `to_write`: a merge waits for this transaction, or this call for the merge.
+    """
+    lock = " FOR KEY SHARE" if to_write else ""
+    if db.session.execute(text(ACTIVE + lock), {"id": member_id}).scalar() is None:
+        raise absent(member_id)
     return member_id
 
 
@@ -94,6 +99,18 @@ def seen_many(seen: Mapping[UUID, datetime]) -> None:
         # In one order everywhere, so that two writers never wait for each other.
         ids = sorted(seen)
         db.session.execute(SEEN, {"ids": ids, "ats": [seen[one] for one in ids]})
+
+
+SEEN_AGAIN = text("""
+    UPDATE member m SET last_seen_at = coalesce(seen.at, m.created_at)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:ats AS timestamptz[])) AS seen (id, at)
+    WHERE m.id = seen.id
+""")
+
+
+def seen_again(bought: Mapping[UUID, datetime | None], ids: Sequence[UUID]) -> None:
+    """Tell anew when these members were last seen: at their last purchase, else on joining."""
+    db.session.execute(SEEN_AGAIN, {"ids": list(ids), "ats": [bought.get(one) for one in ids]})
 
 
 def assign_segments(ids: Sequence[UUID], codes: Sequence[str | None]) -> int:

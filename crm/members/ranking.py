@@ -36,10 +36,10 @@ def ending_key(digits: str) -> str:
     return f"#{digits[-ENDING:]}"
 
 
-def keys(name_keys: Iterable[str], phone: str | None) -> list[str]:
+def keys(name_keys: Iterable[str], *phones: str | None) -> list[str]:
     """All ranked keys of one member."""
     found = [key for key in name_keys if is_ranked(key)]
-    return [*found, ending_key(phone)] if phone else found
+    return found + [ending_key(phone) for phone in phones if phone]
 
 
 def rewrite(member_id: UUID) -> None:
@@ -48,17 +48,18 @@ def rewrite(member_id: UUID) -> None:
     db.session.execute(text("DELETE FROM member_find WHERE member_id = :id"), {"id": member_id})
     row = db.session.execute(
         text("""
-            SELECT m.name_keys, coalesce(m.home_store, '') AS store, p.value AS phone,
+            SELECT m.name_keys, coalesce(m.home_store, '') AS store,
+                   ARRAY(SELECT p.value FROM member_identity p
+                         WHERE p.member_id = m.id AND p.kind = 'phone') AS phones,
                    CAST(coalesce(m.last_seen_at, m.created_at) AT TIME ZONE 'UTC' AS date)
                        AS seen_on
             FROM member m
-            LEFT JOIN member_identity p ON p.member_id = m.id AND p.kind = 'phone'
             WHERE m.id = :id AND m.status = 'active'
         """),
         {"id": member_id},
     ).one_or_none()
     if row is not None:
-        _insert(keys(row.name_keys, row.phone), row.store, row.seen_on, member_id)
+        _insert(keys(row.name_keys, *row.phones), row.store, row.seen_on, member_id)
 
 
 def _insert(found: Sequence[str], store: str, seen_on: object, member_id: UUID) -> None:

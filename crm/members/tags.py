@@ -33,7 +33,7 @@ def add(member_id: UUID, tag: str, *, now: datetime) -> list[str]:
 
     Raises `MemberNotFound` and `TooManyTags`.
     """
-    profiles.require(member_id)
+    profiles.require(member_id, to_write=True)
     new = db.session.execute(
         insert(MemberTag)
         .values(member_id=member_id, tag=tag, added_at=now)
@@ -48,7 +48,7 @@ def add(member_id: UUID, tag: str, *, now: datetime) -> list[str]:
 
 def remove(member_id: UUID, tag: str, *, now: datetime) -> None:
     """Take a tag off; nothing happens when it is not there. Raises `MemberNotFound`."""
-    profiles.require(member_id)
+    profiles.require(member_id, to_write=True)
     gone = db.session.execute(
         delete(MemberTag)
         .where(MemberTag.member_id == member_id, MemberTag.tag == tag)

@@ -32,12 +32,13 @@ TRIES = 4
 
 
 def _in_transaction(rule: Callable[[], T]) -> T:
-    """Run a rule in a transaction; a race for a new order is run again and finds it."""
+    """Run a rule in a transaction; a race for a new order is run again and finds it, and so is
+    the member whom a record was merged into meanwhile."""
     for left in reversed(range(TRIES)):
         try:
             with transaction():
                 return rule()
-        except Collision:
+        except (Collision, problems.Contended):
             if not left:
                 raise problems.Contended(retry_after=1) from None
     raise AssertionError("unreachable")

@@ -108,3 +108,14 @@ class PurchaseSummary(Base):
     frequency: Mapped[int]
     monetary: Mapped[int] = mapped_column(BigInteger)
     updated_at: Mapped[datetime]
+
+
+class OrderMerge(Base):
+    """An order that a merge of members moved: `lot_seq` before it, `moved_seq` after it."""
+
+    __tablename__ = "order_merge"
+
+    merge_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    lot_seq: Mapped[int | None]
+    moved_seq: Mapped[int | None]

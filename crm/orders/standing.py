@@ -17,9 +17,12 @@ ORDERS = text("""
     WHERE member_id = ANY (:ids) AND counted
 """)
 
+# What records merged into a member earned counts for him.
 POINTS = text("""
-    SELECT member_id, occurred_at, points FROM points_entry
-    WHERE member_id = ANY (:ids) AND kind IN ('earn', 'award', 'clawback')
+    SELECT coalesce(m.merged_into, m.id) AS member_id, e.occurred_at, e.points
+    FROM member m JOIN points_entry e ON e.member_id = m.id
+    WHERE (m.id = ANY (:ids) OR m.merged_into = ANY (:ids))
+      AND e.kind IN ('earn', 'award', 'clawback')
 """)
 
 

@@ -9,10 +9,11 @@ from sqlalchemy import text
 
 from crm.db import db
 from crm.http.pagination import decode, page
+from crm.members import identity
 
 _EVENTS = """
     SELECT at, id, kind, data FROM member_event
-    WHERE member_id = :member AND (at, id) < (:at, :id)
+    WHERE member_id = ANY (:selves) AND (at, id) < (:at, :id)
     ORDER BY at DESC, id DESC LIMIT :limit
 """
 
@@ -44,7 +45,8 @@ _POINTS = """
         'kind', kind, 'points', points, 'balance_after', balance_after, 'seq', seq,
         'source', jsonb_build_object('type', source_type, 'id', source_id), 'reason', reason)
     FROM points_entry
-    WHERE member_id = :member AND (occurred_at, id) < (:at, :id)
+    WHERE member_id = ANY (:selves) AND (occurred_at, id) < (:at, :id)
+      AND (member_id = :member OR kind <> 'merge')
     ORDER BY at DESC, id DESC LIMIT :limit
 """
 
@@ -60,7 +62,8 @@ def read(
     member_id: UUID, limit: int, cursor: str | None, *, permissions: Collection[str]
 ) -> dict[str, Any]:
     """A page of items {id, at, kind, data}; kinds are order, refund, points and the events of the
-    members' room. Only what these permissions let see."""
+    members' room. Only what these permissions let see. What happened with records that were merged
+    into the member's belongs to it."""
     at, last = decode(cursor, datetime.fromisoformat, UUID) or (LATEST, LAST_ID)
     parts = [
         f"({part})"
@@ -70,7 +73,13 @@ def read(
     ]
     rows = db.session.execute(
         text(_WHOLE.format(parts=" UNION ALL ".join(parts))),
-        {"member": member_id, "at": at, "id": last, "limit": limit + 1},
+        {
+            "member": member_id,
+            "selves": identity.selves(member_id),
+            "at": at,
+            "id": last,
+            "limit": limit + 1,
+        },
     )
     items = [{"id": row[1], "at": row[0], "kind": row[2], "data": row[3]} for row in rows]
     return page(items, limit, lambda item: (item["at"].isoformat(), item["id"]))

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from crm.db import db
 from crm.errors import Refused
 from crm.ids import digest_id
-from crm.members import profiles
+from crm.members import identity, profiles
 from crm.members.tiers import storage as tiers
 from crm.members.tiers.days import local_day, midnight
 from crm.points import postings, rulebook
@@ -44,12 +44,12 @@ ONCE = ("sign_up", "profile_completed")  # for ever, whatever the caller calls i
 FIRST = text("""
     SELECT s.member_id, points_entry_document(e) AS document, e.data
     FROM points_source s JOIN points_entry e ON e.member_id = s.member_id AND e.seq = s.seq
-    WHERE s.key = :key
+    WHERE s.key = ANY (CAST(:keys AS uuid[])) ORDER BY e.occurred_at LIMIT 1
 """)
 
 GIVEN = text("""
     SELECT data FROM points_entry
-    WHERE member_id = :member AND kind = 'award' AND data IS NOT NULL
+    WHERE member_id = ANY (:selves) AND kind = 'award' AND data IS NOT NULL
       AND occurred_at >= :start AND occurred_at < :end
 """)
 
@@ -96,7 +96,7 @@ def award(member_id: UUID, asked: Asked, *, now: datetime) -> Awarded:
     postings.lock_accounts([member_id])
     facts = facts_of(member_id, now)
     key = source_key(member_id, asked, now, facts)
-    first = _first(member_id, asked.activity, key)
+    first = _first(member_id, asked, now, facts)
     if first is not None:
         return first
     book = rulebook.load()
@@ -149,11 +149,15 @@ def source_key(member_id: UUID, asked: Asked, now: datetime, facts: EarningFacts
     return f"{member_id}:{day if asked.activity == 'check_in' else day.year}"
 
 
-def _first(member_id: UUID, activity: str, key: str) -> Awarded | None:
-    row = db.session.execute(FIRST, {"key": digest_id(f"award:{activity}", key)}).one_or_none()
+def _first(member_id: UUID, asked: Asked, now: datetime, facts: EarningFacts) -> Awarded | None:
+    """The award that this act had already, the member's own or that of a record merged into his."""
+    selves = identity.selves(member_id)
+    keys = {source_key(one, asked, now, facts) for one in selves}
+    ids = [digest_id(f"award:{asked.activity}", key) for key in keys]
+    row = db.session.execute(FIRST, {"keys": ids}).one_or_none()
     if row is None:
         return None
-    if row.member_id != member_id:
+    if row.member_id not in selves:
         raise SourceKeyUsed(pointer="/source_key")
     return Awarded(row.document | said(row.document["points"], row.data), False)
 
@@ -196,8 +200,8 @@ def _given(member_id: UUID, activity: str, act: Act) -> Given:
         "start": midnight(day, act.member.zone),
         "end": midnight(day + timedelta(days=1), act.member.zone),
     }
-    total, by_rule = 0, Counter[UUID]()
-    for data in db.session.scalars(GIVEN, {"member": member_id, **window}):
+    total, by_rule, selves = 0, Counter[UUID](), identity.selves(member_id)
+    for data in db.session.scalars(GIVEN, {"selves": selves, **window}):
         if data.get("activity") == activity:
             total += data["granted"]
             for share in data["breakdown"]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 from flask import Flask, current_app
-from psycopg.errors import DeadlockDetected, UniqueViolation
+from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 from sqlalchemy import text
 
 from crm import clock
@@ -96,12 +96,13 @@ def give(wanted: Award, app: Flask | None = None) -> Outcome:
 
 
 def give_all(wanted: Sequence[Award]) -> list[Outcome]:
-    """All or nothing, in one statement; again when a twin of a request was faster."""
+    """All or nothing, in one statement; again when a twin of a request was faster, or when a
+    record was merged into another meanwhile."""
     params = (clock.system_now(), config().sandbox, as_rows(wanted))
     for left in reversed(range(TRIES)):
         try:
             return [Outcome(*row) for row in call_rows(GIVE, params)]
-        except DeadlockDetected:
+        except (DeadlockDetected, SerializationFailure):
             if not left:
                 raise
         except UniqueViolation as error:

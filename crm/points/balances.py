@@ -41,7 +41,9 @@ THEN = text("""
         WHERE l.member_id = :member AND o.occurred_at <= :at
     ), said AS (
         SELECT coalesce(sum(points), 0) AS balance,
-               coalesce(sum(points) FILTER (WHERE kind IN ('earn', 'award')), 0) AS earned
+               coalesce(sum(CASE WHEN kind IN ('earn', 'award') THEN points
+                                 WHEN kind = 'merge' THEN (data ->> 'earned')::bigint END), 0)
+                   AS earned
         FROM points_entry WHERE member_id = :member AND occurred_at <= :at
     )
     SELECT (coalesce((SELECT sum(remaining) FROM lots), 0) - s.balance)::bigint AS debt,

@@ -181,13 +181,36 @@ INVARIANTS: dict[str, str] = {
         LEFT JOIN points_hold_lot x ON x.hold_id = h.id AND x.lot_id = m.lot_id
         WHERE e.kind = 'capture' AND -m.points > coalesce(x.points, 0)""",
     "clawback_is_at_most_earned": """
+        SELECT c.member_id, c.seq,
+               format('%s %s earned %s, clawed back %s', c.source_type, c.source,
+                      coalesce(e.points, 0), c.points) AS detail
+        FROM (
+            SELECT (array_agg(member_id ORDER BY id DESC))[1] AS member_id,
+                   (array_agg(seq ORDER BY id DESC))[1] AS seq, source_type,
+                   split_part(source_id, '#', 1) AS source, -sum(points) AS points
+            FROM points_entry WHERE kind = 'clawback' GROUP BY source_type, source
+        ) c LEFT JOIN (
+            SELECT source_type, split_part(source_id, '#', 1) AS source, sum(points) AS points
+            FROM points_entry WHERE kind = 'earn' GROUP BY source_type, source
+        ) e USING (source_type, source)
+        WHERE c.points > coalesce(e.points, 0)""",
+    "merge_entries_come_in_pairs": """
+        SELECT e.member_id, e.seq,
+               format('merge %s: %s here, %s at entry %s of %s', e.source_id, e.points, o.points,
+                      e.data ->> 'seq', e.data ->> 'member_id') AS detail
+        FROM points_entry e LEFT JOIN points_entry o
+            ON o.member_id = (e.data ->> 'member_id')::uuid AND o.seq = (e.data ->> 'seq')::integer
+        WHERE e.kind = 'merge'
+          AND (o.kind, o.source_id, o.points, o.data ->> 'member_id', o.data ->> 'seq')
+              IS DISTINCT FROM
+              ('merge', e.source_id, -e.points, e.member_id::text, e.seq::text)""",
+    "merged_accounts_are_empty": """
         SELECT a.member_id, NULL::integer AS seq,
-               format('earned %s, clawed back %s', a.lifetime_earned, c.points) AS detail
-        FROM points_account a JOIN (
-            SELECT member_id, -sum(points) AS points FROM points_entry
-            WHERE kind = 'clawback' GROUP BY member_id
-        ) c USING (member_id)
-        WHERE c.points > a.lifetime_earned""",
+               format('balance %s, debt %s, merged into %s by the account, %s by the record',
+                      a.balance, a.debt, a.merged_into, m.merged_into) AS detail
+        FROM points_account a JOIN member m ON m.id = a.member_id
+        WHERE a.merged_into IS DISTINCT FROM m.merged_into
+           OR (a.merged_into IS NOT NULL AND (a.balance, a.debt) <> (0, 0))""",
 }
 
 

@@ -10,7 +10,10 @@ from crm.db import Base
 
 
 class PointsHold(Base):
-    """Reserved points. Active at t: created_at <= t < coalesce(resolved_at, expires_at)."""
+    """Reserved points. Active at t: created_at <= t < coalesce(resolved_at, expires_at).
+
+    `moved_to`: the hold that took its place when its member was merged, or parted again.
+    """
 
     __tablename__ = "points_hold"
     __table_args__ = (
@@ -29,6 +32,7 @@ class PointsHold(Base):
     resolved_at: Mapped[datetime | None]
     opened_by: Mapped[int]
     resolved_by: Mapped[int | None]
+    moved_to: Mapped[UUID | None]
 
 
 class PointsHoldLot(Base):

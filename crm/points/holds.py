@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from crm.db import db
+from crm.http.problems import Contended
 from crm.ids import uuid7
 from crm.points import postings, rulebook
 from crm.points.errors import (
@@ -57,6 +58,15 @@ class Hold:
 
 
 COLUMNS = [getattr(PointsHold, name) for name in Hold.__dataclass_fields__]
+CURRENT = text("""
+    WITH RECURSIVE moved AS (
+        SELECT moved_to AS id FROM points_hold WHERE id = :id AND moved_to IS NOT NULL
+        UNION ALL
+        SELECT h.moved_to FROM moved m JOIN points_hold h ON h.id = m.id
+        WHERE h.moved_to IS NOT NULL
+    )
+    SELECT id FROM moved ORDER BY id DESC LIMIT 1
+""")
 AVAILABLE = text("""
     SELECT greatest(points_spendable(member_id, :now) - debt, 0) FROM points_account
     WHERE member_id = :member
@@ -68,7 +78,8 @@ DOCUMENT = text("SELECT points_hold_document(h, :now) FROM points_hold h WHERE i
 
 
 def find(hold_id: UUID) -> Hold:
-    """A hold by its id. Raises `HoldNotFound`."""
+    """A hold by its id, or the one that took its place in a merge. Raises `HoldNotFound`."""
+    hold_id = db.session.scalar(CURRENT, {"id": hold_id}) or hold_id
     row = db.session.execute(select(*COLUMNS).where(PointsHold.id == hold_id)).one_or_none()
     if row is None:
         raise HoldNotFound()
@@ -137,7 +148,7 @@ def capture(
     if wanted > hold.points:
         raise CaptureExceedsHold(pointer="/points", held=hold.points)
     assert wanted > 0, "to capture nothing is to void"
-    db.session.execute(CAPTURE, {"id": hold_id, "points": wanted, "now": now, "actor": actor})
+    db.session.execute(CAPTURE, {"id": hold.id, "points": wanted, "now": now, "actor": actor})
     return find(hold_id)
 
 
@@ -153,14 +164,21 @@ def void(hold_id: UUID, *, now: datetime, actor: str | None = None) -> Hold:
         return hold
     over = hold.is_over(now)
     values = {"at": hold.expires_at if over else now, "actor": None if over else actor}
-    db.session.execute(VOID, {"id": hold_id, **values})
+    db.session.execute(VOID, {"id": hold.id, **values})
     return find(hold_id)
 
 
 def _locked(hold_id: UUID) -> Hold:
-    """The hold, read after its member's account was locked."""
-    postings.lock_accounts([find(hold_id).member_id])
-    return find(hold_id)
+    """The hold, read after its member's account was locked.
+
+    Raises `Contended` when it moved to another member meanwhile.
+    """
+    member_id = find(hold_id).member_id
+    postings.lock_accounts([member_id])
+    hold = find(hold_id)
+    if hold.member_id != member_id:
+        raise Contended(retry_after=1)
+    return hold
 
 
 def _check_open(hold: Hold, now: datetime) -> None:
@@ -175,9 +193,8 @@ def _check_open(hold: Hold, now: datetime) -> None:
 def document(hold_id: UUID, now: datetime) -> dict[str, Any]:
     """A hold as the contract shows it, with its lots and the newest of its entries.
 
-    Raises `HoldNotFound`.
+    One that moved with its member keeps the id by which it is asked for. Raises `HoldNotFound`.
     """
-    found = db.session.execute(DOCUMENT, {"id": hold_id, "now": now}).scalar()
-    if found is None:
-        raise HoldNotFound()
-    return found
+    hold = find(hold_id)
+    found = db.session.execute(DOCUMENT, {"id": hold.id, "now": now}).scalar_one()
+    return found | {"id": str(hold_id)}

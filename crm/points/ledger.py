@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Response, request
-from psycopg.errors import UniqueViolation
+from psycopg.errors import SerializationFailure, UniqueViolation
 
 from crm import clock
 from crm.auth.door import turn_away
@@ -87,10 +87,14 @@ def _head(claim: Claim, who: MemberRef) -> tuple[Any, ...]:
 
 
 def _once(sql: str, params: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Call a door; when a twin of this request was faster, its answer is found the next time."""
+    """Call a door; when a twin of this request was faster, its answer is found the next time, and
+    so is the member whom a record was merged into meanwhile."""
     for left in reversed(range(awards.TRIES)):
         try:
             return call(sql, params)
+        except SerializationFailure:
+            if not left:
+                raise
         except UniqueViolation as error:
             if not left or error.diag.constraint_name not in awards.TWINS:
                 raise

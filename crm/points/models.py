@@ -15,9 +15,19 @@ from crm.db import Base
 
 
 class PointsAccount(Base):
-    """One row a member: the lock, the last seq, the head of the chain of hashes."""
+    """One row a member: the lock, the last seq, the head of the chain of hashes.
+
+    `merged_into`: the account that has its points now. It is empty as long as that is set.
+    """
 
     __tablename__ = "points_account"
+    __table_args__ = (
+        Index(
+            "ix_points_account_merged_into",
+            "merged_into",
+            postgresql_where=text("merged_into IS NOT NULL"),
+        ),
+    )
 
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(server_default=text("0"))
@@ -26,6 +36,7 @@ class PointsAccount(Base):
     lifetime_earned: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     head: Mapped[bytes] = mapped_column(server_default=text("''"))
     holds: Mapped[int] = mapped_column(server_default=text("0"))
+    merged_into: Mapped[UUID | None]
 
 
 class PointsEntry(Base):
@@ -101,3 +112,15 @@ class PointsSource(Base):
     key: Mapped[UUID] = mapped_column(primary_key=True)
     member_id: Mapped[UUID]
     seq: Mapped[int]
+
+
+class PointsMergeLot(Base):
+    """The lot that a merge, or its undo, emptied, and the one that it opened for it."""
+
+    __tablename__ = "points_merge_lot"
+
+    merge_id: Mapped[UUID] = mapped_column(primary_key=True)
+    from_member: Mapped[UUID]
+    from_lot: Mapped[UUID]
+    to_member: Mapped[UUID]
+    to_lot: Mapped[UUID] = mapped_column(primary_key=True)

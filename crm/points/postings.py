@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import text
 
 from crm.db import as_rows, db
+from crm.http.problems import Contended
 from crm.ids import digest_id, uuid7
 
 
@@ -37,8 +38,11 @@ class Posting:
     expiry: str  # the expiry policy in force, as JSON
 
 
-def lock_accounts(member_ids: Sequence[UUID]) -> dict[UUID, Account]:
-    """Lock the accounts of these members, in ascending order, making those that are missing."""
+def lock_accounts(member_ids: Sequence[UUID], *, merged_too: bool = False) -> dict[UUID, Account]:
+    """Lock the accounts of these members, in ascending order, making those that are missing.
+
+    Raises `Contended` when one was merged into another meanwhile: who asks again finds that one.
+    """
     ids = sorted(set(member_ids))
     if not ids:
         return {}
@@ -54,11 +58,13 @@ def lock_accounts(member_ids: Sequence[UUID]) -> dict[UUID, Account]:
     )
     rows = db.session.execute(
         text("""
-            SELECT member_id, seq, balance, debt, head FROM points_account
+            SELECT member_id, seq, balance, debt, head, merged_into FROM points_account
             WHERE member_id = ANY (:ids) ORDER BY member_id FOR UPDATE
         """),
         {"ids": ids},
-    )
+    ).all()
+    if not merged_too and any(row.merged_into for row in rows):
+        raise Contended(retry_after=1)
     return {row.member_id: Account(row.seq, row.balance, row.debt, row.head) for row in rows}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select, text
 
 from crm.db import db
 from crm.http.pagination import decode, page
-from crm.members.errors import MemberNotFound
+from crm.members.identity import absent
 from crm.points import programme
 from crm.segments import why
 from crm.segments.errors import SegmentNotFound
@@ -113,7 +113,7 @@ def rfm(member_id: UUID, *, now: datetime) -> dict[str, Any]:
     """
     row = db.session.execute(ONE, {"member_id": member_id, "now": now}).one_or_none()
     if row is None:
-        raise MemberNotFound()
+        raise absent(member_id)
     settings = programme.current(now)
     features = _features(row, now, settings.zone)
     spread = distributions(row.current_run) if row.current_run else None

@@ -23,8 +23,10 @@ _SHOW = """
     LEFT JOIN tier_standing w ON w.member_id = t.id
     LEFT JOIN store s ON s.code = t.home_store
     LEFT JOIN LATERAL (
-        SELECT max(value) FILTER (WHERE kind = 'phone') AS phone,
-               max(value) FILTER (WHERE kind = 'email') AS email
+        SELECT (array_agg(value ORDER BY came_with NULLS FIRST, value)
+                FILTER (WHERE kind = 'phone'))[1] AS phone,
+               (array_agg(value ORDER BY came_with NULLS FIRST, value)
+                FILTER (WHERE kind = 'email'))[1] AS email
         FROM member_identity WHERE member_id = t.id
     ) i ON true
     ORDER BY t.home_store IS NOT DISTINCT FROM :store DESC,
@@ -53,10 +55,10 @@ _RANKED = """
 """
 
 _ENDING = """
-    SELECT {columns} FROM member_find f
-    JOIN member_identity i ON i.member_id = f.member_id AND i.kind = 'phone'
-    JOIN member m ON m.id = f.member_id
-    WHERE f.key = :key AND i.value LIKE '%' || :value AND m.status = 'active'
+    SELECT {columns} FROM member_find f JOIN member m ON m.id = f.member_id
+    WHERE f.key = :key AND m.status = 'active' AND EXISTS (
+        SELECT FROM member_identity i WHERE i.member_id = f.member_id AND i.kind = 'phone'
+          AND i.value LIKE '%' || :value)
     LIMIT :scanned
 """
 

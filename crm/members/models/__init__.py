@@ -7,6 +7,7 @@ from crm.members.models.facts import (
     MemberNote,
     MemberTag,
 )
+from crm.members.models.merges import MemberMerge
 from crm.members.models.people import Member, MemberFind, MemberIdentity, Store
 from crm.members.models.standings import TierChange, TierLadder, TierStanding
 
@@ -17,6 +18,7 @@ __all__ = [
     "MemberFind",
     "MemberFingerprint",
     "MemberIdentity",
+    "MemberMerge",
     "MemberNote",
     "MemberTag",
     "Store",

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from crm.db import Base
 from crm.ids import uuid7
 
+MERGED = text("merged_into IS NOT NULL")
+
 
 class Store(Base):
     """A shop or a web shop. Its code is what orders and storefronts call it; it never changes."""
@@ -31,7 +33,8 @@ class Member(Base):
 
     `name_sort` is the name in plain Latin letters (pinyin), `name_keys` all that staff may type to
     find it. `last_seen_at` is the last counted purchase, else the registration; it has no index,
-    so that a purchase never touches one.
+    so that a purchase never touches one. `merged_into` is the record that lives on, never one that
+    was merged itself.
     """
 
     __tablename__ = "member"
@@ -46,6 +49,7 @@ class Member(Base):
         CheckConstraint("gender IN ('female', 'male', 'other')", name="gender"),
         CheckConstraint("locale IN ('en', 'zh-Hans', 'zh-Hant')", name="locale"),
         CheckConstraint("referred_by <> id", name="not_own_referrer"),
+        Index("ix_member_merged_into", "merged_into", postgresql_where=MERGED),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -69,6 +73,7 @@ class Member(Base):
     source: Mapped[str | None]
     referred_by: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"))
     attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"))
 
 
 class MemberIdentity(Base):
@@ -76,12 +81,14 @@ class MemberIdentity(Base):
 
     Kinds: phone (E.164), email (lower case), member_no, external:<channel>, wechat_openid,
     wechat_unionid. Compared byte by byte, so that prefixes of e-mail addresses use the key.
+    `came_with` is the merged record that brought it; None for the member's own.
     """
 
     __tablename__ = "member_identity"
     kind: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
     value: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), index=True)
+    came_with: Mapped[UUID | None] = mapped_column(ForeignKey("member.id"))
 
 
 class MemberFind(Base):

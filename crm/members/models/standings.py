@@ -11,7 +11,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from crm.db import Base
 from crm.ids import uuid7
 
-CAUSES = ("first", "upgrade", "kept", "downgrade", "refund", "manual", "floor_ended", "ladder")
+CAUSES = (
+    *("first", "upgrade", "kept", "downgrade", "refund", "manual", "floor_ended", "ladder"),
+    "merge",
+)
 
 DUE = "LEAST(COALESCE(grace_until, valid_until), floor_until)"  # when time alone moves a member
 
