@@ -9,7 +9,7 @@ from crm.http import Blueprint, needs, principal
 from crm.http.pagination import decode, page, page_of
 from crm.points import programme, rules
 from crm.points.programme_schemas import ProgrammeDocument, ProgrammeQuery
-from crm.points.rule_schemas import RuleIn, RuleOut, RulesQuery
+from crm.points.rule_schemas import RuleChange, RuleIn, RuleOut, RulesQuery
 
 blp = Blueprint("programme", __name__, description="How points are earned, spent and kept.")
 
@@ -62,10 +62,13 @@ def create_rule(body):
 
 @blp.put("/points/rules/<uuid:id>")
 @needs("programme:write")
-@blp.arguments(RuleIn)
+@blp.arguments(RuleChange)
 @blp.response(200, RuleOut)
 def change_rule(body, id):
-    """Write a new version of a rule, whole: it counts for orders placed from now on."""
+    """Write a new version of a rule, whole: it counts for orders placed from now on.
+
+    `version`, if given, must be the newest one.
+    """
     with transaction():
         return rules.document(rules.revise(id, body, actor=principal(), now=clock.now()))
 

@@ -122,6 +122,12 @@ class RuleIn(RuleFields):
             raise ma.ValidationError(errors)
 
 
+class RuleChange(RuleIn):
+    """The whole of a new version; `version`, if given, must be the newest one."""
+
+    version = fields.Whole(1)
+
+
 def _foreign(data: dict[str, Any]) -> Iterator[str]:
     for name in SPECIAL:
         own = name in TAKES[data["kind"]] or (

@@ -40,6 +40,13 @@ class RuleEnded(Refused):
     detail = N_("This rule was ended. Make a new one.")
 
 
+class RuleChanged(Refused):
+    """The version that this change was made from is not the newest (409): `version` is."""
+
+    code = "rule_changed"
+    detail = N_("The rule was changed meanwhile: version {version} is the newest.")
+
+
 class TooManyRules(Unprocessable):
     """A shop has at most `most` rules that have not ended (422)."""
 
@@ -94,10 +101,13 @@ def revise(
 ) -> RuleVersion:
     """A new version, whole: counts for orders placed from now on; until now the old one does.
 
-    Raises `RuleNotFound`, `RuleEnded`.
+    A `version` in `given` must be the newest one. Raises `RuleNotFound`, `RuleEnded`,
+    `RuleChanged`.
     """
     _lock()
-    old = _open_version(rule_id)
+    old, given = _open_version(rule_id), dict(given)
+    if given.pop("version", old.version) != old.version:
+        raise RuleChanged(version=old.version)
     old.superseded_at = since = max(_second(now), old.valid_from)
     db.session.flush()
     row = _version(rule_id, old.version + 1, given, actor, now, since=since)

@@ -17,6 +17,10 @@ PAGES = {
     "segments": "/console/segments",
     "segment": "/console/segments/prospects",
     "programme": "/console/programme",
+    "rules": "/console/programme/rules",
+    "rule": "/console/programme/rules",
+    "kinds of rules": "/console/programme/rules/new",
+    "new rule": "/console/programme/rules/new?kind=rate",
     "settings": "/console/programme/settings",
     "version of the settings": "/console/programme/settings/versions/1",
     "developers": "/console/developers",
@@ -36,6 +40,10 @@ def show(page: Page, name: str, served: Served) -> None:
     if name == "till":
         page.fill("#find", "4471")
         page.wait_for_selector("#glance .r-figure")
+    if name == "rule":
+        page.click("main tbody a")
+    if name == "new rule":
+        page.wait_for_selector("#preview li")
     if name == "trust":
         page.wait_for_selector(".r-checks")
 

@@ -1,0 +1,205 @@
+"""What a draft of a rule would do to a cart or an act: reckoned with it and without, never written.
+
+The reckoning is the one that orders and awards go through; only the rules are others.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from crm.console import formats
+from crm.console.forms import Manner
+from crm.console.words import say
+from crm.errors import N_
+from crm.http import Schema, fields
+from crm.i18n import locale
+from crm.ids import uuid7
+from crm.members.tiers import storage
+from crm.points import acts, earning, rulebook
+from crm.points.acts import Act, Given
+from crm.points.cart import Cart, CartLine, EarningFacts
+from crm.points.explaining import missed_for_act, missed_for_order
+from crm.points.programme_settings import Programme
+from crm.points.rule import ACTIVITY, RATE, Rule, rank
+from crm.points.unmet import REASONS, Unmet, sentence
+
+
+class PreviewLine(Schema):
+    """Goods in the cart that is tried out; `unit_price` in minor units."""
+
+    sku = fields.Text(100, load_default="–")
+    category = fields.Text(100, load_default=None)
+    labels = fields.Items(fields.Text(60), 30, load_default=list)
+    quantity = fields.Whole(1, 1_000_000, load_default=1)
+    unit_price = fields.minor(required=True)
+
+
+class PreviewIn(Schema):
+    """Whose cart it is, where and when."""
+
+    at = fields.Instant(load_default=None)
+    store = fields.code(load_default=None)
+    channel = fields.code(40, load_default=None)
+    tier = fields.code(load_default=None)
+    segment = fields.code(load_default=None)
+    first_order = fields.Flag(load_default=False)
+    birthday_month = fields.Flag(load_default=False)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A draft, and what it is tried on."""
+
+    draft: Rule
+    lines: Sequence[Mapping[str, Any]]
+    facts: Mapping[str, Any]
+    at: datetime
+
+
+def draft(document: Mapping[str, Any], rule_id: UUID | None, at: datetime) -> Rule:
+    """The rule as if it had been saved by `at`, with its own start and end."""
+    given = {"name": document["kind"], **document}
+    starts, ends = given.pop("starts_at", None), given.pop("ends_at", None)
+    return Rule.parse(
+        given,
+        id=rule_id or uuid7(),
+        version=0,
+        valid_from=at,
+        starts_at=starts,
+        ends_at=ends,
+    )
+
+
+def tell(tried: Tried, manner: Manner) -> dict[str, Any]:
+    """The result in words: points with the draft and without, the parts, and why not."""
+    book = rulebook.load()
+    programme, at = book.programme_at(tried.at), tried.at
+    without = book.rules_at(at)
+    others = [rule for rule in without if rule.id != tried.draft.id]
+    around = sorted([*others, tried.draft], key=rank)
+    rules = [rule for rule in around if rule.in_force(at)]
+    facts = _facts(tried, programme)
+    if tried.draft.kind == ACTIVITY:
+        return _act(tried, programme, rules, without, around, facts)
+    return _cart(tried, programme, rules, without, around, facts, manner)
+
+
+def _facts(tried: Tried, programme: Programme) -> EarningFacts:
+    ladder, given = storage.ladder_at(tried.at), tried.facts
+    tier = ladder.tier(given["tier"] or ladder.tiers[0].code)
+    month = tried.at.astimezone(programme.zone).month
+    return EarningFacts(
+        zone=programme.zone,
+        tier=tier.code,
+        multiplier=tier.multiplier,
+        segment=given["segment"],
+        first_order=given["first_order"],
+        birthday_month=month if given["birthday_month"] else None,
+    )
+
+
+def _cart(
+    tried: Tried,
+    programme: Programme,
+    rules: Sequence[Rule],
+    without: Sequence[Rule],
+    around: Sequence[Rule],
+    facts: EarningFacts,
+    manner: Manner,
+) -> dict[str, Any]:
+    lines = [
+        CartLine(
+            place,
+            line["sku"],
+            line["quantity"],
+            line["quantity"] * line["unit_price"],
+            line["category"],
+            line["labels"],
+        )
+        for place, line in enumerate(tried.lines, 1)
+    ]
+    cart = Cart(lines, tried.at, tried.facts["channel"], tried.facts["store"])
+    found = earning.evaluate(programme, rules, cart, facts)
+    now = earning.evaluate(programme, without, cart, facts)
+    applied = {share.rule_id for share in found.breakdown if share.rule_id}
+    ladder = storage.ladder_at(tried.at)
+    parts = [
+        {
+            "name": share.name if share.rule_id else ladder.tier(share.name).name(locale()),
+            "points": formats.number(share.points, 0 if share.points.denominator == 1 else 2),
+            "own": share.rule_id == tried.draft.id,
+            "capped": share.capped_by is not None,
+        }
+        for share in found.breakdown
+    ]
+    missed = missed_for_order(
+        around,
+        programme,
+        cart,
+        facts,
+        applied,
+        had_rates=any(share.kind == RATE for share in found.breakdown),
+    )
+    why = next((item.why for item in missed if item.rule.id == tried.draft.id), None)
+    total = formats.money(sum(line.net for line in lines), manner.currency)
+    return {
+        "total": total,
+        "points": found.points,
+        "now": now.points,
+        "parts": parts,
+        "capped": bool(found.capped_by),
+        "why": _reason(why, manner) if why else "",
+    }
+
+
+def _act(
+    tried: Tried,
+    programme: Programme,
+    rules: Sequence[Rule],
+    without: Sequence[Rule],
+    around: Sequence[Rule],
+    facts: EarningFacts,
+) -> dict[str, Any]:
+    assert tried.draft.activity is not None, "the schema asks for it"
+    act = Act(tried.draft.activity, tried.at, facts, order=None)
+    limit = programme.activities.per_member_day.get(act.activity)
+    found = acts.reward(acts.applying(rules, act), act, Given(), limit)
+    now = acts.reward(acts.applying(without, act), act, Given(), limit)
+    applied = {share.rule.id for share in found.shares}
+    missed = missed_for_act(around, act, applied)
+    why = next((item.why for item in missed if item.rule.id == tried.draft.id), None)
+    parts = [
+        {
+            "name": share.rule.name,
+            "points": formats.number(share.granted),
+            "own": share.rule.id == tried.draft.id,
+            "capped": share.capped_by is not None,
+        }
+        for share in found.shares
+    ]
+    return {
+        "total": "",
+        "points": found.granted,
+        "now": now.granted,
+        "parts": parts,
+        "capped": bool(found.capped_by),
+        "why": _reason(why, Manner(programme.currency, programme.zone)) if why else "",
+    }
+
+
+def _reason(why: Unmet, manner: Manner) -> str:
+    """The first thing in the way, amounts and times as staff read them."""
+    facts = dict(why.facts)
+    for name in ("starts_at", "ended_at"):
+        if name in facts:
+            at = datetime.fromisoformat(facts[name]).astimezone(manner.zone)
+            facts[name] = f"{at:%Y-%m-%d %H:%M}"
+    if why.code == "min_basis":
+        missing = formats.money(facts["missing"], manner.currency)
+        least = formats.money(facts["min_basis"], manner.currency)
+        return say(N_("The order must reach {least}; {missing} is missing."), least=least,
+                   missing=missing)  # fmt: skip
+    assert why.code in REASONS, why.code
+    return sentence(why.code, facts)
