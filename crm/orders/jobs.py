@@ -29,6 +29,13 @@ def review(slot: datetime) -> int:
     return ended + _walk(lambda now, after: reviews.awarded(now, CHUNK, after), reviews.lift)
 
 
+@job("tiers.lift")
+def lift(members: list[str]) -> None:
+    """Let points that were just awarded to these members count for their tiers."""
+    with transaction():
+        reviews.lift([UUID(one) for one in members if one], clock.now())
+
+
 @job("tiers.ladder_changed")
 def ladder_changed(version: int) -> int:
     """Bring every member onto the ladder in force: rises at once, falls at each period's end."""

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from crm.db import db
+from crm.db import after_commit, db
 from crm.errors import Refused
 from crm.ids import digest_id
 from crm.members import identity, profiles
@@ -23,6 +24,7 @@ from crm.members.tiers import storage as tiers
 from crm.members.tiers.days import local_day, midnight
 from crm.points import postings, rulebook
 from crm.points.acts import NO_ORDER, REFERRER, Act, Given, Reward, applying, reward
+from crm.points.awards import LIFTS
 from crm.points.cart import EarningFacts
 from crm.points.errors import (
     NoRuleForActivity,
@@ -35,6 +37,7 @@ from crm.points.errors import (
 from crm.points.explaining import Missed, missed_for_act
 from crm.points.programme_settings import Expiry
 from crm.points.rule import Rule
+from crm.queue import wake
 
 ORDERS: dict[str, type[Refused]] = {
     kind.code: kind for kind in (OrderRequired, OrderNotPaid, OrderRefunded, OrderOfAnother)
@@ -57,6 +60,7 @@ WRITE = text("""
     SELECT seq FROM points_reward(:member, :activity, :source_key, :now, :zone,
                                   CAST(:lots AS jsonb), :actor, :reason, CAST(:data AS jsonb))
 """)
+LIFT = text("SELECT points_lift(CAST(:members AS uuid[]), :now)")
 DOCUMENT = text("""
     SELECT points_entry_document(e) FROM points_entry e WHERE member_id = :member AND seq = :seq
 """)
@@ -189,6 +193,8 @@ def grant(
             "data": json.dumps(data),
         },
     )
+    if db.session.scalar(LIFT, {"members": [member_id], "now": act.at}):
+        after_commit(partial(wake, LIFTS))
     document = db.session.scalar(DOCUMENT, {"member": member_id, "seq": seq})
     return Awarded(document | said(found.granted, data), True)
 

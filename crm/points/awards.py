@@ -6,6 +6,7 @@ together (`crm.coalescing`), and a batch.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,12 +17,13 @@ from sqlalchemy import text
 
 from crm import clock
 from crm.coalescing import Coalescer
-from crm.db import as_rows, call_rows, config, db
+from crm.db import after_commit, as_rows, call_rows, config, db
 from crm.http.idempotency import Claim
 from crm.ids import digest_id
 from crm.members.identity import MemberRef
+from crm.queue import wake
 
-GIVE = "SELECT status, body, replayed FROM points_award(%s, %s, %s::json)"
+GIVE = "SELECT status, body, replayed, lifts FROM points_award(%s, %s, %s::json)"
 TWINS = ("pk_idempotency_key", "pk_points_source")
 TRIES = 3
 MOST_TOGETHER = 64
@@ -34,6 +36,9 @@ class Outcome(NamedTuple):
     status: int
     body: str
     replayed: bool
+
+
+LIFTS = "default"  # the queue of the task that lets points lift tiers
 
 
 class Award(msgspec.Struct, frozen=True):
@@ -101,7 +106,10 @@ def give_all(wanted: Sequence[Award]) -> list[Outcome]:
     params = (clock.system_now(), config().sandbox, as_rows(wanted))
     for left in reversed(range(TRIES)):
         try:
-            return [Outcome(*row) for row in call_rows(GIVE, params)]
+            rows = call_rows(GIVE, params)
+            if rows[0][3]:
+                wake(LIFTS)
+            return [Outcome(*row[:3]) for row in rows]
         except (DeadlockDetected, SerializationFailure):
             if not left:
                 raise
@@ -111,7 +119,9 @@ def give_all(wanted: Sequence[Award]) -> list[Outcome]:
     raise AssertionError("unreachable")
 
 
-ALL = text("SELECT status, body, replayed FROM points_award(:now, false, CAST(:rows AS json))")
+ALL = text(
+    "SELECT status, body, replayed, lifts FROM points_award(:now, false, CAST(:rows AS json))"
+)
 
 
 def give_many(wanted: Sequence[Award], *, now: datetime) -> list[Outcome]:
@@ -130,7 +140,11 @@ def give_many(wanted: Sequence[Award], *, now: datetime) -> list[Outcome]:
             else:
                 due[one.source] = place
         rows = as_rows([wanted[place] for place in due.values()])
-        found = db.session.execute(ALL, {"now": now, "rows": rows})
-        outcomes |= {place: Outcome(*row) for place, row in zip(due.values(), found, strict=True)}
+        found = db.session.execute(ALL, {"now": now, "rows": rows}).all()
+        if found[0].lifts:
+            after_commit(partial(wake, LIFTS))
+        outcomes |= {
+            place: Outcome(*row[:3]) for place, row in zip(due.values(), found, strict=True)
+        }
         waiting = later
     return [outcomes[place] for place in range(len(wanted))]

@@ -5,6 +5,26 @@ from crm.migrations import script
 revision = "0011"
 down_revision = "0010"
 
+LIFT = """
+ALTER TABLE tier_ladder ADD COLUMN counts_points boolean NOT NULL
+    GENERATED ALWAYS AS (document @? '$.tiers[*].**.metric ? (@ == "points_earned")') STORED;
+
+CREATE FUNCTION points_lift(p_members uuid[], p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql AS $$
+-- Puts the task that lets awarded points lift tiers, where the ladder in force counts points;
+-- whether it did.
+BEGIN
+    IF NOT (SELECT l.counts_points FROM tier_ladder l
+            WHERE l.effective_at <= p_now ORDER BY l.effective_at DESC, l.version DESC LIMIT 1) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO task (id, job, queue, key, args, due_at, state)
+    VALUES (uuidv7(), 'tiers.lift', 'default', 'tiers.lift:' || uuidv7(),
+            jsonb_build_array(to_jsonb(p_members)), p_now, 'waiting');
+    RETURN true;
+END $$;
+"""
+
 CHAIN = """
 CREATE FUNCTION points_said(
     member uuid, seq integer, kind text, points bigint, balance bigint, at timestamptz,
@@ -31,13 +51,14 @@ DROP FUNCTION points_award(uuid, uuid, uuid, timestamptz, boolean, text, text, b
                            uuid, text, timestamptz, text);
 
 CREATE FUNCTION points_award(p_now timestamptz, p_sandbox boolean, p_rows json)
-RETURNS TABLE (place bigint, status integer, body text, replayed boolean)
+RETURNS TABLE (place bigint, status integer, body text, replayed boolean, lifts boolean)
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 -- Any number of awards, whole: key check, idempotency, member, source, entry, lot, balance, stored
 -- answer. Rows as crm.points.awards.Award has them; one answer for each, in their order.
 -- status 201 new, 200 the first award of this source, 409 the source is another member's, 404 no
 -- such member, 401 the key is not valid any more, 0 the idempotency key is another request's; or
--- the stored answer, replayed. No two rows share a source or a claim.
+-- the stored answer, replayed; lifts: a task was put, so wake a worker. No two rows share a source
+-- or a claim.
 -- Every look-up is fenced (OFFSET 0): a plan made while a table was empty must not scan it later.
 #variable_conflict use_column
 DECLARE
@@ -50,6 +71,7 @@ DECLARE
     v_debts boolean;
     v_policy jsonb;
     v_timezone text;
+    v_lifts boolean;
     v_debtor uuid;
 BEGIN
     IF p_sandbox THEN
@@ -93,6 +115,7 @@ BEGIN
         WHERE a.member_id = ANY (v_members) ORDER BY a.member_id FOR UPDATE;
     END IF;
 
+    v_lifts := points_lift(v_members, v_now);
     RETURN QUERY
     WITH asked AS MATERIALIZED (
         SELECT r.*, k.key IS NOT NULL AS known,
@@ -187,7 +210,7 @@ BEGIN
         WHERE n.claim IS NOT NULL AND NOT n.replayed AND n.status IN (200, 201, 409)
         ORDER BY n.claim
     )
-    SELECT n.place, n.status, n.body, n.replayed FROM answers n ORDER BY n.place;
+    SELECT n.place, n.status, n.body, n.replayed, v_lifts FROM answers n ORDER BY n.place;
 
     IF v_debts THEN
         FOR v_debtor IN
@@ -202,5 +225,6 @@ END $$;
 
 
 def upgrade() -> None:
+    script(LIFT)
     script(CHAIN)
     script(AWARD)

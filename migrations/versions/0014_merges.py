@@ -447,13 +447,14 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION points_award(p_now timestamptz, p_sandbox boolean, p_rows json)
-RETURNS TABLE (place bigint, status integer, body text, replayed boolean)
+RETURNS TABLE (place bigint, status integer, body text, replayed boolean, lifts boolean)
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 -- Any number of awards, whole: key check, idempotency, member, source, entry, lot, balance, stored
 -- answer. Rows as crm.points.awards.Award has them; one answer for each, in their order.
 -- status 201 new, 200 the first award of this source, 409 the source is another member's, 404 no
 -- such member, 401 the key is not valid any more, 0 the idempotency key is another request's; or
--- the stored answer, replayed. No two rows share a source or a claim.
+-- the stored answer, replayed; lifts: a task was put, so wake a worker. No two rows share a source
+-- or a claim.
 -- Every look-up is fenced (OFFSET 0): a plan made while a table was empty must not scan it later.
 #variable_conflict use_column
 DECLARE
@@ -467,6 +468,7 @@ DECLARE
     v_moved boolean;
     v_policy jsonb;
     v_timezone text;
+    v_lifts boolean;
     v_debtor uuid;
 BEGIN
     IF p_sandbox THEN
@@ -531,6 +533,7 @@ BEGIN
         WHERE a.member_id = ANY (v_members) ORDER BY a.member_id FOR UPDATE;
     END IF;
 
+    v_lifts := points_lift(v_members, v_now);
     RETURN QUERY
     WITH asked AS MATERIALIZED (
         SELECT r.*, k.key IS NOT NULL AS known,
@@ -625,7 +628,7 @@ BEGIN
         WHERE n.claim IS NOT NULL AND NOT n.replayed AND n.status IN (200, 201, 409)
         ORDER BY n.claim
     )
-    SELECT n.place, n.status, n.body, n.replayed FROM answers n ORDER BY n.place;
+    SELECT n.place, n.status, n.body, n.replayed, v_lifts FROM answers n ORDER BY n.place;
 
     IF v_debts THEN
         FOR v_debtor IN

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -29,6 +29,9 @@ class TierLadder(Base):
     document: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_by: Mapped[str]
     created_at: Mapped[datetime]
+    counts_points: Mapped[bool] = mapped_column(
+        Computed("document @? '$.tiers[*].**.metric ? (@ == \"points_earned\")'", persisted=True)
+    )
 
 
 class TierStanding(Base):
