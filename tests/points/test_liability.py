@@ -12,6 +12,7 @@ from crm.points import balances
 JUNE = datetime(2026, 6, 15, 4, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+STATES = ("available", "pending", "held", "debt")
 
 
 @pytest.fixture
@@ -103,10 +104,10 @@ def test_a_debt_of_members_who_hold_nothing_is_told(admin, liability, member, re
 
 
 def live_through(admin, award, redeem, person, stand_at):
-    """Two months of random orders, refunds, awards, redemptions and sweeps of five members."""
+    """Two months of orders, refunds, awards, holds, redemptions, sweeps of five members."""
     chance, members, placed = Random(7), [person() for _ in range(5)], []
-    for turn in range(180):
-        now = JUNE + turn * DAY / 3
+    for turn in range(240):
+        now = JUNE + turn * DAY / 4
         stand_at(now)
         who, what = chance.choice(members), chance.random()
         if what < 0.4:
@@ -116,14 +117,21 @@ def live_through(admin, award, redeem, person, stand_at):
             placed.append(number)
         elif what < 0.6:
             award(who, chance.randrange(1, 500), expires_at=now + chance.randrange(1, 40) * DAY)
-        elif what < 0.75:
+        elif what < 0.7:
+            body = {"member": {"id": str(who)}, "reference": "till", "points": 100}
+            hold = admin.post("/points/holds", body | {"ttl_seconds": chance.choice((600, 604800))})
+            if hold.status_code == 201 and chance.random() < 0.6:
+                stand_at(now + timedelta(minutes=5))
+                verb = chance.choice(("capture", "void"))
+                admin.post(f"/points/holds/{hold.get_json()['id']}/{verb}")
+        elif what < 0.82:
             spendable = balances.balance(who, now, now=now)["available"]
             redeem(who, max(100, spendable // 100 * 100))
         elif what < 0.9 and placed:
             refund = {"refunded_at": now.isoformat(), "amount": chance.randrange(1, 50_000)}
             admin.put(f"/orders/web/{chance.choice(placed)}/refunds/R{turn}", refund)
         elif what >= 0.9:
-            verb = chance.choice(("points_release", "points_expire"))
+            verb = chance.choice(("points_release", "points_expire", "points_sweep_holds"))
             db.session.execute(text(f"SELECT {verb}(:now, 100)"), {"now": now})
     return members, now
 
@@ -136,13 +144,13 @@ def test_the_liability_is_the_sum_of_all_members_at_every_instant(
     seen = set()
     for at in (JUNE + day * DAY for day in days):
         each = [balances.balance(member, at, now=now) for member in members]
-        told = {name: sum(one[name] for one in each) for name in ("available", "pending", "debt")}
+        told = {name: sum(one[name] for one in each) for name in STATES}
         found = points(liability(at))
         assert {name: found[name] for name in told} == told, at
         assert found["outstanding"] == found["available"] + found["pending"] + found["held"]
         assert sum(months(liability(at)).values()) == found["outstanding"]
         seen |= {name for name, value in told.items() if value}
-    assert seen == {"available", "pending", "debt"}, "the history is too dull"
+    assert seen == set(STATES), "the history is too dull"
 
 
 def test_points_without_end_are_told_apart(admin, liability, member, award):
