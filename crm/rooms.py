@@ -31,6 +31,7 @@ from crm.points import awards, short_ways
 from crm.points import holds_api as points_holds
 from crm.points import jobs as points_jobs
 from crm.points import liability_api as points_liability
+from crm.points import moving_api as points_moving
 from crm.points import programme_api as points_programme
 from crm.segments import api as segments
 from crm.segments import jobs as segments_jobs
@@ -63,6 +64,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     activities.blp,
     adjustments.blp,
     points_holds.blp,
+    points_moving.blp,
     orders.blp,
     claims.blp,
     quotes.blp,

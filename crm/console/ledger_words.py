@@ -80,7 +80,7 @@ def entry(
 def _reference(source: Mapping[str, Any]) -> str:
     """What the one who spent or awarded called it; ids of our own tell staff nothing."""
     shown = source["type"] == "redemption" or source["type"].startswith("award:")
-    return source["id"] if shown else ""
+    return source.get("reference") or (source["id"] if shown else "")
 
 
 def _opening(row: Mapping[str, Any]) -> str:

@@ -29,6 +29,10 @@ PROMISES = {
     "hold_has_its_entries": N_("Every hold was resolved at most once"),
     "entries_of_holds_have_their_hold": N_("Nothing was captured without a hold"),
     "capture_takes_what_was_held": N_("No capture took more than was held"),
+    "restores_are_told_in_full": N_("Everything given back names what it was spent on"),
+    "restores_are_at_most_spent": N_("Nothing was given back twice"),
+    "restored_points_expire": N_("Points given back expire as they would have"),
+    "transfers_come_in_pairs": N_("What one member gave another got"),
     "clawback_is_at_most_earned": N_("No refund took back more than was earned"),
 }
 

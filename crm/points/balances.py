@@ -64,6 +64,11 @@ ENTRIES = text("""
     WHERE e.member_id = :member AND e.seq < :before ORDER BY e.seq DESC LIMIT :limit
 """)
 
+ENTRY = text("""
+    SELECT points_entry_document(e) FROM points_entry e
+    WHERE e.member_id = :member AND e.seq = :seq
+""")
+
 OPEN_LOTS = text("""
     SELECT l.id, l.opened_by, l.size, l.remaining, l.available_at, l.expires_at,
            e.source_type, e.source_id, e.occurred_at
@@ -137,6 +142,11 @@ def entries(member_id: UUID, limit: int, cursor: str | None) -> dict[str, Any]:
     ).all()
     found = page(rows, limit, lambda row: (row.seq,))
     return found | {"data": [row.document for row in found["data"]]}
+
+
+def entry(member_id: UUID, seq: int) -> dict[str, Any]:
+    """One entry of a member, which there is, with its lots as this statement finds them."""
+    return db.session.execute(ENTRY, {"member": member_id, "seq": seq}).scalar_one()
 
 
 def open_lots(member_id: UUID, *, now: datetime, limit: int = 50) -> list[dict[str, Any]]:

@@ -42,8 +42,11 @@ TOUCHED = text("""
 """)
 
 LOTS = text("""
-    SELECT l.opened_by, l.size, l.remaining, 0::bigint AS held, l.available_at, l.expires_at,
-           e.kind, e.source_type, e.source_id
+    SELECT l.opened_by, l.size, l.remaining, coalesce((
+               SELECT sum(x.points) FROM points_hold h JOIN points_hold_lot x ON x.hold_id = h.id
+               WHERE h.member_id = :member AND h.state = 'held' AND h.expires_at > :now
+                 AND x.lot_id = l.id), 0)::bigint AS held,
+           l.available_at, l.expires_at, e.kind, e.source_type, e.source_id
     FROM points_lot l JOIN points_entry e ON e.member_id = l.member_id AND e.seq = l.opened_by
     WHERE l.member_id = :member AND l.remaining > 0
       AND (l.expires_at IS NULL OR l.expires_at > :now)

@@ -60,7 +60,8 @@ INVARIANTS: dict[str, str] = {
             SELECT member_id, opened_by, sum(size) AS size FROM points_lot
             GROUP BY member_id, opened_by
         ) l LEFT JOIN points_entry e ON e.member_id = l.member_id AND e.seq = l.opened_by
-        WHERE e.points IS DISTINCT FROM l.size""",
+        WHERE e.seq IS NULL
+           OR CASE e.kind WHEN 'restore' THEN e.points < l.size ELSE e.points <> l.size END""",
     "seq_has_no_gaps": """
         SELECT a.member_id, a.seq,
                format('%s entries, newest %s', count(e.seq), max(e.seq)) AS detail
@@ -180,6 +181,40 @@ INVARIANTS: dict[str, str] = {
         JOIN points_hold h ON h.member_id = e.member_id AND h.resolved_by = e.seq
         LEFT JOIN points_hold_lot x ON x.hold_id = h.id AND x.lot_id = m.lot_id
         WHERE e.kind = 'capture' AND -m.points > coalesce(x.points, 0)""",
+    "restores_are_told_in_full": """
+        SELECT coalesce(e.member_id, r.member_id) AS member_id, coalesce(e.seq, r.seq) AS seq,
+               format('entry of %s, parts %s', e.points, r.points) AS detail
+        FROM (SELECT * FROM points_entry WHERE kind = 'restore') e
+        FULL JOIN (
+            SELECT into_member AS member_id, seq, sum(points) AS points FROM points_restore
+            GROUP BY into_member, seq
+        ) r ON r.member_id = e.member_id AND r.seq = e.seq
+        WHERE e.points IS DISTINCT FROM r.points""",
+    "restores_are_at_most_spent": """
+        SELECT r.member_id, r.spent_seq AS seq,
+               format('lot %s: %s given back, %s spent', r.lot_id, r.points, -m.points) AS detail
+        FROM (
+            SELECT member_id, spent_seq, lot_id, sum(points) AS points FROM points_restore
+            GROUP BY member_id, spent_seq, lot_id
+        ) r LEFT JOIN points_movement m
+            ON m.member_id = r.member_id AND m.seq = r.spent_seq AND m.lot_id = r.lot_id
+        WHERE r.points > coalesce(-m.points, 0)""",
+    "restored_points_expire": """
+        SELECT r.into_member AS member_id, r.seq,
+               format('lot %s until %s came from one until %s', r.into_lot, n.expires_at,
+                      l.expires_at) AS detail
+        FROM points_restore r
+        JOIN points_lot l ON l.member_id = r.member_id AND l.id = r.lot_id
+        LEFT JOIN points_lot n ON n.member_id = r.into_member AND n.id = r.into_lot
+        WHERE n.id IS NULL OR (l.expires_at IS NOT NULL AND n.expires_at IS NULL)""",
+    "transfers_come_in_pairs": """
+        SELECT e.member_id, e.seq, format('transfer %s of %s', e.source_id, e.points) AS detail
+        FROM points_entry e LEFT JOIN points_entry o
+            ON o.kind = 'transfer' AND o.source_id = e.source_id AND o.points = -e.points
+            AND o.member_id::text = e.data ->> 'member_id'
+            AND o.data ->> 'member_id' = e.member_id::text
+        WHERE e.kind = 'transfer'
+        GROUP BY e.member_id, e.seq, e.source_id, e.points HAVING count(o.seq) <> 1""",
     "clawback_is_at_most_earned": """
         SELECT c.member_id, c.seq,
                format('%s %s earned %s, clawed back %s', c.source_type, c.source,

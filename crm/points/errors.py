@@ -52,6 +52,34 @@ class CaptureExceedsHold(Unprocessable):
     detail = N_("Only {held} points are held.")
 
 
+class RedemptionNotFound(NotFound):
+    """No entry that spent points has this id (404)."""
+
+    code = "redemption_not_found"
+    detail = N_("There is no such redemption.")
+
+
+class RedemptionReversed(Refused):
+    """All that was spent was given back before (409)."""
+
+    code = "redemption_reversed"
+    detail = N_("All {points_given_back} points of this redemption were given back already.")
+
+
+class RestoreExceedsSpent(Unprocessable):
+    """More is to be given back than is left of what was spent (422): `restorable`."""
+
+    code = "restore_exceeds_spent"
+    detail = N_("Only {restorable} points of this are left to give back.")
+
+
+class SelfTransfer(Unprocessable):
+    """Both sides of a transfer are one member (422)."""
+
+    code = "self_transfer"
+    detail = N_("Nobody can transfer points to himself.")
+
+
 class SourceKeyUsed(Refused):
     """Another member has the award of this activity and source key (409)."""
 

@@ -1,4 +1,7 @@
-"""Tables of holds. They change through the ledger's verbs alone (see migration 0010)."""
+"""Tables of holds and of what was given back.
+
+They change through the ledger's verbs alone (migrations 0010 and 0015).
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -43,4 +46,21 @@ class PointsHoldLot(Base):
     hold_id: Mapped[UUID] = mapped_column(primary_key=True)
     lot_id: Mapped[UUID] = mapped_column(primary_key=True)
     member_id: Mapped[UUID]
+    points: Mapped[int] = mapped_column(BigInteger)
+
+
+class PointsRestore(Base):
+    """What entry `seq` of `into_member` gave back of what `spent_seq` had taken from a lot.
+
+    `into_lot` is another lot when that one had lapsed, or its member had been merged.
+    """
+
+    __tablename__ = "points_restore"
+
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    spent_seq: Mapped[int] = mapped_column(primary_key=True)
+    lot_id: Mapped[UUID] = mapped_column(primary_key=True)
+    into_member: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    into_lot: Mapped[UUID]
     points: Mapped[int] = mapped_column(BigInteger)

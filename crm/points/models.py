@@ -51,6 +51,11 @@ class PointsEntry(Base):
             "occurred_at",
             postgresql_where=text("kind = 'award' AND data IS NOT NULL"),
         ),
+        Index(
+            "ix_points_entry_spent",
+            "id",
+            postgresql_where=text("kind IN ('redeem', 'capture')"),
+        ),
     )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)

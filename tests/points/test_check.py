@@ -27,11 +27,11 @@ TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 @pytest.fixture
 def member(admin, person, stand_at, award, redeem):
     """A member with an award (1), a redemption (2), an award that lapsed (3) and its expiry (4), a
-    hold (5) that was captured (6) and one that was not (7)."""
+    hold (5) that was captured (6), one that was not (7), and a part of 2 given back (8)."""
     stand_at(JUNE)
     member_id = person()
     award(member_id, 500)
-    redeem(member_id, 200)
+    spent = redeem(member_id, 200).get_json()
     award(member_id, 70, expires_at=JUNE + timedelta(days=3))
     stand_at(JUNE + timedelta(days=5))
     db.session.execute(text("SELECT points_expire(:at, 10)"), {"at": JUNE + timedelta(days=5)})
@@ -40,6 +40,7 @@ def member(admin, person, stand_at, award, redeem):
         hold = admin.post("/points/holds", body).get_json()
         if points == 200:
             admin.post(f"/points/holds/{hold['id']}/capture", {"points": 100})
+    admin.post(f"/points/redemptions/{spent['id']}/reverse", {"points": 50})
     return member_id
 
 
@@ -52,12 +53,12 @@ BREACHES = {
         "UPDATE points_lot SET remaining = remaining - 1 WHERE opened_by = 1", 1,
     ),
     "lot_is_opened_by_its_entry": ("UPDATE points_lot SET opened_by = 2 WHERE opened_by = 1", 2),
-    "seq_has_no_gaps": ("DELETE FROM points_entry WHERE seq = 2", 7),
+    "seq_has_no_gaps": ("DELETE FROM points_entry WHERE seq = 2", 8),
     "balance_after_is_consistent": (
         "UPDATE points_entry SET balance_after = balance_after + 1 WHERE seq = 2", 2,
     ),
     "hash_chain_is_unbroken": ("UPDATE points_entry SET source_id = 'forged' WHERE seq = 2", 2),
-    "head_is_the_newest_hash": ("UPDATE points_account SET head = '\\x00'", 7),
+    "head_is_the_newest_hash": ("UPDATE points_account SET head = '\\x00'", 8),
     "earning_has_one_source": ("DELETE FROM points_source WHERE seq = 3", 3),
     "movements_follow_their_entry": (
         "UPDATE points_movement SET points = points - 1 WHERE seq = 2", 2,
@@ -81,6 +82,12 @@ BREACHES = {
     "merged_accounts_are_empty": (
         "UPDATE points_account SET merged_into = uuidv7(), balance = 0, debt = 0", None,
     ),
+    "restores_are_told_in_full": ("DELETE FROM points_restore", 8),
+    "restores_are_at_most_spent": ("UPDATE points_restore SET points = 201", 2),
+    "restored_points_expire": (
+        "UPDATE points_restore SET into_lot = '00000000-0000-7000-8000-000000000000'", 8,
+    ),
+    "transfers_come_in_pairs": ("UPDATE points_entry SET kind = 'transfer' WHERE seq = 2", 2),
 }  # fmt: skip
 
 
@@ -93,7 +100,7 @@ def break_it(statement):
 
 def test_a_sound_ledger_has_no_breaches(member):
     assert check.run() == []
-    assert check.totals() == {"accounts": 1, "entries": 7, "lots": 2}
+    assert check.totals() == {"accounts": 1, "entries": 8, "lots": 2}
 
 
 def test_every_invariant_has_a_breach_that_is_tried_here():
@@ -137,7 +144,7 @@ def test_a_spend_without_movements_is_found(member):
 def test_the_api_tells_breaches(admin, member):
     sound = admin.get("/ledger/check").get_json()
     assert (sound["ok"], sound["breaches"]) == (True, [])
-    assert sound["totals"] == {"accounts": 1, "entries": 7, "lots": 2}
+    assert sound["totals"] == {"accounts": 1, "entries": 8, "lots": 2}
     assert sound["invariants"] == list(check.INVARIANTS)
     break_it(BREACHES["balance_after_is_consistent"][0])
     broken = admin.get("/ledger/check").get_json()
