@@ -18,10 +18,9 @@ NO_GOODS = N_("Put something into the cart: a price at least.")
 class CartWords(Words):
     """Lines have no names of their own: each is called by the last part of its pointer."""
 
-    def label(self, pointer: str) -> str:
-        """The name of a value."""
-        is_line = pointer.startswith("/cart/lines/")
-        return super().label(pointer.rpartition("/")[2] if is_line else pointer)
+    def key(self, pointer: str) -> str:
+        """The last part of a line's pointer; other values' pointers as they are."""
+        return pointer.rpartition("/")[2] if pointer.startswith("/cart/lines/") else pointer
 
 
 CART_WORDS = CartWords(CART_LABELS, {}, {})

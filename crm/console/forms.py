@@ -92,12 +92,13 @@ def read(
     """The document that a form's texts say, for the schema to judge.
 
     A blank field is null where the schema takes that; else it is kept, for the schema to refuse.
-    With blank="omit" it is left out, as is a box that is not ticked and an object of such alone.
+    With blank="omit" it is left out, as are a box that is not ticked, an empty list, and an object
+    of such alone.
     """
     document: dict[str, Any] = {}
     for leaf in known:
         value = _value(leaf, given, manner)
-        if value is False and leaf.kind == FLAG and blank == "omit":
+        if blank == "omit" and (value is False or value == []) and leaf.kind != MAYBE:
             continue
         if value is None and not (blank == "keep" and leaf.field.allow_none):
             if blank == "omit" or leaf.kind in (INSTANT, MAYBE):

@@ -16,8 +16,9 @@ from crm.console.forms import Form, Manner
 from crm.console.rule_forms import WORDS, leaves_of, names_at
 from crm.console.rule_words import KINDS, KINDS_TOLD
 from crm.console.settings_page import manner_at
+from crm.console.words import say
 from crm.db import transaction
-from crm.errors import NotFound, Refused
+from crm.errors import N_, NotFound, Refused
 from crm.http.permissions import needs
 from crm.http.principal import principal
 from crm.i18n import gettext
@@ -102,9 +103,18 @@ def try_rule() -> Answer:
     if "HX-Request" in request.headers:
         form.values |= forms.typed(_all_cart(), request.form)
         result = _try(form, kind, rule_id, now)
-        return render_template("parts/preview.html", preview=result, form=form)
+        return render_template("parts/preview.html", preview=result, problems=_named(form))
     version = request.form.get("version", type=int)
     return _page(form, kind, rule_id, now, version=version, typed=True)
+
+
+def _named(form: Form) -> list[str]:
+    """What can't be read yet, each with the name of its field."""
+    named = []
+    for pointer, text in form.errors.items():
+        words = CART_WORDS if pointer.startswith("/cart/") else WORDS
+        named.append(say(N_("{field}: {mistake}"), field=words.label(pointer), mistake=text))
+    return named + form.said
 
 
 def _kind() -> str:
@@ -169,9 +179,11 @@ def _page(
         cart_words=CART_WORDS,
         cart={leaf.pointer.rpartition("/")[2]: leaf for leaf in cart_leaves()},
         lines=[line_leaves(place) for place in range(LINES)],
+        more=any(form.values.get(leaf.pointer) for leaf in line_leaves(1)),
         names=known,
         currency=manner.currency,
         preview=preview,
+        problems=[],
     )
 
 
@@ -193,7 +205,7 @@ def _example(document: Mapping[str, Any], known: Mapping[str, Any], now: datetim
     return {
         "cart": {
             "lines": {"0": line},
-            "at": max(now, starts) if starts else now,
+            "at": max(now, starts) if starts else now.replace(second=0),
             "store": first("stores"),
             "channel": first("channels"),
             "tier": first("tiers") or next(iter(known["tiers"])),

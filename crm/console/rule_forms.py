@@ -40,7 +40,7 @@ def groups(kind: str) -> dict[str, list[Leaf]]:
     """The fields by the part of the form that they stand in."""
     known = leaves_of(kind)
     return {
-        name: [leaf for leaf in known if leaf.pointer.split("/")[1] in firsts]
+        name: [leaf for first in firsts for leaf in known if leaf.pointer.split("/")[1] == first]
         for name, firsts in GROUPS
     }
 

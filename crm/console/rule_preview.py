@@ -22,7 +22,7 @@ from crm.points.acts import Act, Given
 from crm.points.cart import Cart, CartLine, EarningFacts
 from crm.points.explaining import missed_for_act, missed_for_order
 from crm.points.programme_settings import Programme
-from crm.points.rule import ACTIVITY, RATE, Rule, rank
+from crm.points.rule import ACTIVITY, Rule, rank
 from crm.points.unmet import REASONS, Unmet, sentence
 
 
@@ -123,7 +123,6 @@ def _cart(
     cart = Cart(lines, tried.at, tried.facts["channel"], tried.facts["store"])
     found = earning.evaluate(programme, rules, cart, facts)
     now = earning.evaluate(programme, without, cart, facts)
-    applied = {share.rule_id for share in found.breakdown if share.rule_id}
     ladder = storage.ladder_at(tried.at)
     parts = [
         {
@@ -134,14 +133,7 @@ def _cart(
         }
         for share in found.breakdown
     ]
-    missed = missed_for_order(
-        around,
-        programme,
-        cart,
-        facts,
-        applied,
-        had_rates=any(share.kind == RATE for share in found.breakdown),
-    )
+    missed = missed_for_order(around, programme, lines, found.document())
     why = next((item.why for item in missed if item.rule.id == tried.draft.id), None)
     total = formats.money(sum(line.net for line in lines), manner.currency)
     return {

@@ -25,8 +25,9 @@ from crm.http.principal import principal
 from crm.i18n import gettext
 from crm.points import programme, programme_history
 from crm.points.programme import ProgrammeChanged
-from crm.points.programme_history import ANNOUNCED, Version, settings_of
+from crm.points.programme_history import settings_of
 from crm.points.programme_schemas import ProgrammeDocument
+from crm.versions import ANNOUNCED, Version
 
 WORDS = telling.Words(LABELS, HINTS, CHOICES)
 STAMPS = ("version", "effective_at")

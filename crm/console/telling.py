@@ -34,18 +34,24 @@ class Words:
     hints: Mapping[str, str]
     choices: Mapping[str, Mapping[str, str]]
 
+    def key(self, pointer: str) -> str:
+        """What the words of a value are kept under: its pointer, unless a kind of document says
+        otherwise."""
+        return pointer
+
     def label(self, pointer: str) -> str:
         """The name of a value; its own where it was given none."""
+        pointer = self.key(pointer)
         return gettext(self.labels.get(pointer, pointer.strip("/").replace("/", " · ")))
 
     def hint(self, pointer: str) -> str:
         """What to know when one fills it in."""
-        found = self.hints.get(pointer)
+        found = self.hints.get(self.key(pointer))
         return gettext(found) if found else ""
 
     def options(self, leaf: Leaf) -> dict[str, str]:
         """What can be chosen: value and words."""
-        named = self.choices.get(leaf.pointer, YES_NO if leaf.kind == MAYBE else {})
+        named = self.choices.get(self.key(leaf.pointer), YES_NO if leaf.kind == MAYBE else {})
         judge = getattr(leaf.field, "inner", leaf.field)  # a list's entries are what one chooses
         codes = getattr(judge, "choices", ()) or named
         return {code: gettext(named.get(code, code)) for code in codes}
@@ -73,7 +79,7 @@ def told(leaf: Leaf, value: Any, words: Words, manner: Manner) -> str:
     if leaf.kind == WHOLE:
         return formats.number(value)
     if leaf.kind in (LINES, NUMBERS):
-        named = words.choices.get(leaf.pointer, {})
+        named = words.choices.get(words.key(leaf.pointer), {})
         return ", ".join(gettext(named.get(str(one), str(one))) for one in value)
     if leaf.kind == INSTANT:
         at = value if isinstance(value, datetime) else datetime.fromisoformat(value)

@@ -34,6 +34,8 @@ PROMISES = {
     "restored_points_expire": N_("Points given back expire as they would have"),
     "transfers_come_in_pairs": N_("What one member gave another got"),
     "clawback_is_at_most_earned": N_("No refund took back more than was earned"),
+    "merge_entries_come_in_pairs": N_("What left one record by a merge came into the other"),
+    "merged_accounts_are_empty": N_("A record that was merged away holds no points"),
 }
 
 
@@ -55,7 +57,7 @@ def ledger_check() -> str:
         "at": when(clock.now(), clock.now()),
         "broken": len(breaches),
         "promises": [
-            {"name": PROMISES[name], "breaches": found[:MOST_SHOWN], "count": len(found)}
+            {"name": PROMISES.get(name, name), "breaches": found[:MOST_SHOWN], "count": len(found)}
             for name, found in by_promise.items()
         ],
     }

@@ -1,8 +1,7 @@
 """The versions of the programme and of its rules: what was, what is, what is announced."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,8 +11,8 @@ from crm.errors import N_, NotFound
 from crm.points.programme_models import ProgrammeVersion, RuleVersion
 from crm.points.programme_settings import DEFAULTS, merged
 from crm.points.rules import RuleNotFound
+from crm.versions import Version, arranged
 
-IN_FORCE, ANNOUNCED, PAST, REPLACED = "in_force", "announced", "past", "replaced"
 ACTIVE, SCHEDULED, ENDED = "active", "scheduled", "ended"
 RULE_STATES = (ACTIVE, SCHEDULED, ENDED)
 
@@ -25,52 +24,12 @@ class VersionNotFound(NotFound):
     detail = N_("The programme has no such version.")
 
 
-class Dated(Protocol):
-    """A version that takes effect at an instant."""
-
-    version: int
-    effective_at: datetime
+def versions(now: datetime) -> list[Version[ProgrammeVersion]]:
+    """All versions of the settings, the latest to take effect first."""
+    return arranged(list(db.session.scalars(select(ProgrammeVersion))), now)
 
 
-class Version(NamedTuple):
-    """A version of the programme, its state at some instant, and the one that it follows."""
-
-    row: ProgrammeVersion
-    state: str
-    before: ProgrammeVersion | None
-
-
-def versions(now: datetime) -> list[Version]:
-    """All versions, the latest to take effect first.
-
-    `replaced`: another one for the same instant was written later, so this one never counts.
-    """
-    rows = list(db.session.scalars(select(ProgrammeVersion)))
-    rows.sort(key=lambda row: (row.effective_at, row.version))
-    states = states_of(rows, now)
-    counted = [row for row in rows if states[row.version] != REPLACED]
-    before = dict(zip((row.version for row in counted[1:]), counted, strict=False))
-    found = [Version(row, states[row.version], before.get(row.version)) for row in rows]
-    return found[::-1]
-
-
-def states_of(rows: Iterable[Dated], now: datetime) -> dict[int, str]:
-    """The state of each version, by number, at `now`."""
-    ordered = sorted(rows, key=lambda row: (row.effective_at, row.version))
-    last = {row.effective_at: row.version for row in ordered}
-    reached = [row.version for row in ordered if row.effective_at <= now]
-    found = {}
-    for row in ordered:
-        if reached and row.version == reached[-1]:
-            found[row.version] = IN_FORCE
-        elif last[row.effective_at] != row.version:
-            found[row.version] = REPLACED
-        else:
-            found[row.version] = ANNOUNCED if row.effective_at > now else PAST
-    return found
-
-
-def version(number: int, now: datetime) -> Version:
+def version(number: int, now: datetime) -> Version[ProgrammeVersion]:
     """One version. Raises `VersionNotFound`."""
     for found in versions(now):
         if found.row.version == number:

@@ -24,6 +24,8 @@ PAGES = {
     "/segments": "segments:read",
     "/segments/new_customers": "segments:read",
     "/programme": "programme:read",
+    "/programme/tiers": "programme:read",
+    "/programme/tiers/versions/1": "programme:read",
     "/programme/rules": "programme:read",
     "/programme/rules/new": "programme:write",
     "/programme/rules/new?kind=rate": "programme:write",

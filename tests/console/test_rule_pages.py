@@ -81,7 +81,6 @@ def test_a_rule_is_made_with_every_condition_and_reads_back_the_same(signed_in: 
         "channels": ["pos", "web"],
         "tiers": ["gold", "diamond"],
         "segments": ["loyal"],
-        "stores": [],
         "weekdays": [5, 6],
         "local_time": {"from": "18:00", "to": "02:00"},
         "min_basis": 9950,

@@ -1,17 +1,11 @@
 """The ladder over HTTP. Every change is a new version and is audited."""
 
-import json
-from functools import partial
-
-from crm import clock, outbox, queue
-from crm.db import after_commit, transaction
+from crm import clock
+from crm.db import transaction
 from crm.http import Blueprint, needs, principal
 from crm.members.tiers import ladders
-from crm.members.tiers.ladder import Ladder
+from crm.members.tiers.announcing import announce
 from crm.members.tiers.schemas import LadderIn, LadderQuery
-
-LADDER_CHANGED = "tiers.ladder_changed"  # the job of a room above, which knows what members bought
-QUEUE = "default"
 
 blp = Blueprint("tiers", __name__, description="The ladder of tiers, and who stands where.")
 
@@ -40,11 +34,3 @@ def change_ladder(body):
         ladder = ladders.change(body, actor=principal(), now=clock.now())
         announce(ladder)
         return ladders.document_of(ladder)
-
-
-def announce(ladder: Ladder) -> None:
-    """Let every member be judged by a new ladder once it is in force; once per version."""
-    assert ladder.effective_at is not None, "it was read from the database"
-    key, args = f"{LADDER_CHANGED}:{ladder.version}", json.dumps([ladder.version])
-    outbox.put(LADDER_CHANGED, QUEUE, key, args, ladder.effective_at)
-    after_commit(partial(queue.wake, QUEUE))

@@ -17,6 +17,8 @@ PAGES = {
     "segments": "/console/segments",
     "segment": "/console/segments/prospects",
     "programme": "/console/programme",
+    "ladder": "/console/programme/tiers",
+    "version of the ladder": "/console/programme/tiers/versions/1",
     "rules": "/console/programme/rules",
     "rule": "/console/programme/rules",
     "kinds of rules": "/console/programme/rules/new",
