@@ -7,7 +7,9 @@ from flask import Flask
 
 from crm import console, housekeeping
 from crm.activities import api as activities
+from crm.activities import jobs as activity_jobs
 from crm.activities import members_api as joining
+from crm.activities import referral_api as referrals
 from crm.auth import api as auth
 from crm.auth import approvals_api as approvals
 from crm.auth import door
@@ -43,6 +45,7 @@ JOB_MODULES: Sequence[ModuleType] = (
     members_jobs,
     points_jobs,
     order_jobs,
+    activity_jobs,
     segments_jobs,
 )
 
@@ -62,6 +65,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     points.blp,
     points_liability.blp,
     activities.blp,
+    referrals.blp,
     adjustments.blp,
     points_holds.blp,
     points_moving.blp,

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from crm import clock
-from crm.activities import arrivals
+from crm.activities import arrivals, referrals
 from crm.db import transaction
 from crm.http import Blueprint, needs, principal
 from crm.i18n import gettext
@@ -32,6 +32,7 @@ def register(body: dict[str, Any]):
         member, created = registration.enter(draft, now=now)
         if created:
             fingerprints.see([(member.id, body.get("fingerprints") or ())], now=now)
+            referrals.open_one(member.id, member.referred_by, now=now)
             arrivals.welcome([member.id], actor=principal().name, now=now)
         shown = documents.document(member.id, now=now)
     shown["warnings"] = _said(draft.warnings) if created else []

@@ -20,6 +20,7 @@ JOB_NAMES = {
     "orders.aggregates": N_("Compare the running totals with the orders"),
     "points.expire": N_("Close points that expired"),
     "points.holds": N_("Release points whose hold is over"),
+    "points.referrals": N_("Reward referrals whose order can't come back any more"),
     "points.release": N_("Make pending points available"),
     "segments.daily": N_("Calculate the segments at night"),
     "segments.run": N_("Calculate the segments when asked"),

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from crm.db import db
 from crm.http import fields
 from crm.ids import digest_id
+from crm.members import identity
 
 PATTERN = r"[A-Za-z0-9_-]{16,128}"
 MOST = 20
@@ -23,9 +24,11 @@ SEE = text("""
     ORDER BY m, v ON CONFLICT DO NOTHING
 """)
 SHARED = text("""
-    SELECT DISTINCT b.member_id FROM member_fingerprint a
-    JOIN member_fingerprint b ON b.value = a.value AND b.member_id <> a.member_id
-    WHERE a.member_id = :member AND b.member_id = ANY (:others)
+    SELECT EXISTS (
+        SELECT 1 FROM member_fingerprint a JOIN member_fingerprint b ON b.value = a.value
+        JOIN member m ON m.id = a.member_id JOIN member o ON o.id = b.member_id
+        WHERE a.member_id = ANY (:selves) AND coalesce(o.merged_into, o.id) = ANY (:others)
+          AND coalesce(o.merged_into, o.id) <> coalesce(m.merged_into, m.id))
 """)
 
 
@@ -42,8 +45,9 @@ def see(seen: Iterable[tuple[UUID, Sequence[str]]], *, now: datetime) -> None:
         db.session.execute(SEE, {"members": list(members), "values": list(values), "now": now})
 
 
-def shared(member_id: UUID, others: Sequence[UUID]) -> set[UUID]:
-    """Those of `others` who share a device or a payment instrument with a member."""
-    if not others:
-        return set()
-    return set(db.session.scalars(SHARED, {"member": member_id, "others": list(others)}))
+def are_shared(member_id: UUID, others: Sequence[UUID]) -> bool:
+    """Whether a member shares a device or a means of payment with one of others, all of them with
+    the records that were merged into theirs."""
+    selves = identity.selves(member_id)
+    given = {"selves": selves, "others": list(others)}
+    return bool(others) and bool(db.session.scalar(SHARED, given))

@@ -100,7 +100,7 @@ def award(member_id: UUID, asked: Asked, *, now: datetime) -> Awarded:
     postings.lock_accounts([member_id])
     facts = facts_of(member_id, now)
     key = source_key(member_id, asked, now, facts)
-    first = _first(member_id, asked, now, facts)
+    first = find(member_id, asked, now, facts)
     if first is not None:
         return first
     book = rulebook.load()
@@ -153,7 +153,7 @@ def source_key(member_id: UUID, asked: Asked, now: datetime, facts: EarningFacts
     return f"{member_id}:{day if asked.activity == 'check_in' else day.year}"
 
 
-def _first(member_id: UUID, asked: Asked, now: datetime, facts: EarningFacts) -> Awarded | None:
+def find(member_id: UUID, asked: Asked, now: datetime, facts: EarningFacts) -> Awarded | None:
     """The award that this act had already, the member's own or that of a record merged into his."""
     selves = identity.selves(member_id)
     keys = {source_key(one, asked, now, facts) for one in selves}

@@ -55,6 +55,10 @@ class Rulebook:
             self._in_force[span] = found
         return found
 
+    def rule(self, rule_id: UUID, version: int) -> Rule:
+        """A version of a rule, whether it counts or not."""
+        return next(one for one in self._rules if (one.id, one.version) == (rule_id, version))
+
     def around(self, instant: datetime) -> tuple[Rule, ...]:
         """What a member may have had in mind at `instant`, in rank order: of each rule the version
         recorded then or, if it was ended within a month before, the last; so that begins or ends

@@ -1,6 +1,7 @@
 """Acts that happen by themselves: signing up, completing a profile; and nobody refers himself."""
 
 from itertools import combinations
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -149,9 +150,10 @@ def test_devices_are_kept_as_digests_and_known_to_be_shared(admin, join, put_ord
     put_order("A1", two, fingerprints=["card_0123456789ab", "device-0123456789"])
     put_order("A2", three, fingerprints=["card_0123456789ab"])
     put_order("A3", fingerprints=["card_0123456789ab"])
-    assert {str(found) for found in fingerprints.shared(one, [two, three])} == {two}
-    assert {str(found) for found in fingerprints.shared(two, [one, three])} == {one, three}
-    assert fingerprints.shared(three, []) == set()
+    pairs = [(one, two), (two, one), (two, three), (three, two), (one, three), (one, one)]
+    shared = [fingerprints.are_shared(UUID(a), [UUID(b)]) for a, b in pairs]
+    assert shared == [True, True, True, True, False, False]
+    assert not fingerprints.are_shared(UUID(three), [])
     kept = db.session.scalars(text("SELECT value::text FROM member_fingerprint")).all()
     assert len(kept) == 5
     assert not [value for value in kept if "device" in value]
