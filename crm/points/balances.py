@@ -31,7 +31,8 @@ NOW = text("""
 # The past as it was: lots opened by then, with what had been moved by then.
 THEN = text("""
     WITH lots AS (
-        SELECT l.id, l.available_at, l.expires_at, l.opened_by, l.size + coalesce((
+        SELECT l.id, l.available_at, points_expiry_then(l, :at) AS expires_at, l.opened_by,
+               l.size + coalesce((
             SELECT sum(m.points) FROM points_movement m
             JOIN points_entry e ON e.member_id = m.member_id AND e.seq = m.seq
             WHERE m.member_id = l.member_id AND m.lot_id = l.id AND e.occurred_at <= :at), 0

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy import BigInteger, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,6 +36,7 @@ class PointsAccount(Base):
     lifetime_earned: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     head: Mapped[bytes] = mapped_column(server_default=text("''"))
     holds: Mapped[int] = mapped_column(server_default=text("0"))
+    active_at: Mapped[datetime | None]
     merged_into: Mapped[UUID | None]
 
 
@@ -96,6 +97,7 @@ class PointsLot(Base):
     released_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     held: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    idle_months: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class PointsMovement(Base):

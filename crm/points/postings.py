@@ -22,6 +22,7 @@ class Account:
     balance: int
     debt: int
     head: bytes
+    is_idle: bool = False  # whether inactivity lets points of it lapse
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,15 @@ def lock_accounts(member_ids: Sequence[UUID], *, merged_too: bool = False) -> di
     )
     rows = db.session.execute(
         text("""
-            SELECT member_id, seq, balance, debt, head, merged_into FROM points_account
+            SELECT member_id, seq, balance, debt, head, active_at IS NOT NULL AS idle, merged_into
+            FROM points_account
             WHERE member_id = ANY (:ids) ORDER BY member_id FOR UPDATE
         """),
         {"ids": ids},
     ).all()
     if not merged_too and any(row.merged_into for row in rows):
         raise Contended(retry_after=1)
-    return {row.member_id: Account(row.seq, row.balance, row.debt, row.head) for row in rows}
+    return {row.member_id: Account(*row[1:6]) for row in rows}
 
 
 def entry_hash(
@@ -96,10 +98,10 @@ POST = text("""
         INSERT INTO points_source (key, member_id, seq) SELECT key, member_id, seq FROM said
     )
     INSERT INTO points_lot (member_id, id, opened_by, size, remaining, available_at, released_at,
-                            expires_at)
+                            expires_at, idle_months)
     SELECT member_id, lot, seq, points, points, available_at,
            CASE WHEN available_at <= :now THEN available_at END,
-           points_expiry(expiry, available_at, zone)
+           points_expiry(expiry, available_at, zone), points_idle(expiry)
     FROM said
 """)
 
@@ -139,6 +141,7 @@ def post_earnings(
         hashes.append(account.head)
     _write(postings, seqs, balances, hashes, now)
     _advance(accounts, earned)
+    _stir(postings, accounts, now)
     for member_id in sorted(earned):
         if accounts[member_id].debt:
             settle(member_id, now)
@@ -174,6 +177,24 @@ def _advance(accounts: dict[UUID, Account], earned: dict[UUID, int]) -> None:
         for one, points in earned.items()
     ]  # fmt: skip
     db.session.execute(ADVANCE, {"rows": as_rows(rows)})
+
+
+STIR = text("""
+    SELECT points_stir(CAST(:members AS uuid[]), CAST(:ats AS timestamptz[]), :now)
+""")
+INACTIVITY = '"inactivity_months"'
+
+
+def _stir(postings: Sequence[Posting], accounts: dict[UUID, Account], now: datetime) -> None:
+    """Earning is an activity: it carries on what inactivity lets lapse."""
+    active: dict[UUID, datetime] = {}
+    for item in postings:
+        if accounts[item.member_id].is_idle or INACTIVITY in item.expiry:
+            known = active.get(item.member_id, item.occurred_at)
+            active[item.member_id] = max(known, item.occurred_at)
+    if active:
+        given = {"members": list(active), "ats": list(active.values()), "now": now}
+        db.session.execute(STIR, given)
 
 
 def settle(member_id: UUID, now: datetime) -> int:
@@ -259,6 +280,10 @@ def retime(lots: Sequence[tuple[UUID, int, datetime | None, str, str]], *, now: 
             "now": now,
         },
     )
+    idle = sorted({lot[0] for lot in lots if INACTIVITY in lot[4]})
+    if idle:  # counted from its release, a lot must not lapse before the others do
+        given = {"members": idle, "ats": [None] * len(idle), "now": now}
+        db.session.execute(STIR, given)
     due = {lot[0] for lot in lots if lot[2] is not None and lot[2] <= now}
     if due:
         db.session.execute(
