@@ -45,6 +45,13 @@ class WrongCredentials(Unauthorized):
     detail = N_("The e-mail address or the password is not right.")
 
 
+class WrongPassword(Unprocessable):
+    """Who changes his password must know the one until now (422)."""
+
+    code = "wrong_password"
+    detail = N_("This is not your password until now.")
+
+
 class ApprovalNotFound(NotFound):
     """No request has this id, or it is not yours to see (404)."""
 

@@ -1,6 +1,7 @@
 """Staff accounts: made, changed, disabled; and the check of a password."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from crm import audit
 from crm.auth import passwords, sessions, throttle
-from crm.auth.errors import EmailTaken, StaffNotFound, WrongCredentials
+from crm.auth.errors import EmailTaken, StaffNotFound, WrongCredentials, WrongPassword
 from crm.auth.grants import require_held
 from crm.auth.models import Staff
 from crm.auth.staff_checks import (
@@ -18,9 +19,11 @@ from crm.auth.staff_checks import (
     normal,
     require_an_admin,
     require_existing,
+    require_length,
     require_no_email,
 )
 from crm.db import db
+from crm.errors import Invalid
 from crm.http.permissions import ROLES
 from crm.http.principal import Principal
 
@@ -87,6 +90,27 @@ def update(staff_id: UUID, changes: dict[str, Any], *, by: Principal, now: datet
             after={name: after[name] for name in changed} | told,
         )
     return staff
+
+
+def change_own_password(
+    by: Principal, present: str, new: str, *, address: str, now: datetime
+) -> Staff:
+    """A new password for who knows the one until now; it ends all his sessions.
+
+    Raises `WrongPassword`, `TooManyTries` (tries are counted as those to sign in are), and
+    `Invalid` for one that is too short, too long or the e-mail address.
+    """
+    assert by.id is not None, "people have accounts"
+    account = get(by.id)
+    throttle.begin(account.email, address, now)
+    if not passwords.matches(present, account.password_hash):
+        raise WrongPassword(pointer="/present")
+    throttle.forgive(account.email)
+    require_length(new, "/new")
+    try:
+        return update(account.id, {"password": new}, by=by, now=now)
+    except Invalid as invalid:
+        raise Invalid([replace(one, pointer="/new") for one in invalid.errors]) from invalid
 
 
 def reset_password(email: str, *, by: Principal, now: datetime) -> str:

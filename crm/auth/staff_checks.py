@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
+from crm.auth import passwords
 from crm.auth.errors import LastAdmin, StaffMemberUnknown, StaffStoreUnknown
 from crm.auth.models import Staff
 from crm.db import db
@@ -37,6 +38,17 @@ def require_no_email(password: str, email: str) -> None:
                 )
             ]
         )
+
+
+def require_length(password: str, pointer: str) -> None:
+    """Raise `Invalid` for a password that is too short or too long; schemas do so for the API."""
+    count = len(password.strip())
+    if count < passwords.SHORTEST:
+        text, facts = N_("This must have at least {low} characters."), {"low": passwords.SHORTEST}
+        raise Invalid([FieldError(pointer, "too_short", text, dict(facts))])
+    if count > passwords.LONGEST:
+        text, facts = N_("This must have at most {high} characters."), {"high": passwords.LONGEST}
+        raise Invalid([FieldError(pointer, "too_long", text, dict(facts))])
 
 
 def require_existing(body: dict[str, Any]) -> None:

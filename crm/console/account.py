@@ -104,7 +104,8 @@ def account() -> str:
         }
         for item in sessions.listed(_me(), now)
     ]
-    return render_template("account.html", rows=rows, said=request.args.get("ended"))
+    told = {"said": request.args.get("ended"), "changed": request.args.get("changed")}
+    return render_template("account.html", rows=rows, **told)
 
 
 @blp.post("/account/sessions/<key>/end")

@@ -4,6 +4,8 @@ from flask import Flask
 
 from crm.console import (
     account,
+    adjusting,
+    approvals_page,
     background,
     developers,
     door,
@@ -17,6 +19,7 @@ from crm.console import (
     member_page,
     order_page,
     pages,
+    password_page,
     programme_page,
     rule_editor,
     rules_page,
@@ -28,6 +31,8 @@ from crm.console.blueprint import blp
 
 PAGES = (
     account,
+    adjusting,
+    approvals_page,
     background,
     developers,
     files,
@@ -39,6 +44,7 @@ PAGES = (
     member_ledger,
     member_page,
     order_page,
+    password_page,
     programme_page,
     rule_editor,
     rules_page,

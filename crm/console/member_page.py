@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import render_template, request
 
 from crm import audit, clock
-from crm.console import member_orders, member_points, person, standing, timeline
+from crm.console import adjusting, member_orders, member_points, person, standing, timeline
 from crm.console.blueprint import blp
 from crm.db import transaction
 from crm.http.permissions import needs
@@ -72,6 +72,9 @@ def _page(found: Member, *, masked: bool) -> str:
         note=person.last_note(found.id, now, zone),
         segment=_segment(found.id, now) if who.may("segments:read") else None,
         points=member_points.figures(found.id, settings, now),
+        adjusting=adjusting.offered(found.id, now),
+        waiting=adjusting.waiting(found.id, now),
+        done=adjusting.done(),
         ledger=member_points.ledger(found.id, now, zone),
         consents=person.consents(found.id, now, zone),
         orders=member_orders.last(found.id, names, now, zone),

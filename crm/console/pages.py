@@ -9,7 +9,8 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from crm import i18n
+from crm import clock, i18n
+from crm.auth import approvals
 from crm.console import files, formats, navigation, words
 from crm.console.blueprint import blp
 from crm.db import db
@@ -86,6 +87,7 @@ def shell() -> dict[str, Any]:
         "who": who,
         "role_name": ROLE_NAMES.get(who.role or "", ""),
         "navigation": list(navigation.groups(who)),
+        "counts": {"console.approvals_page": approvals.waiting_for(who, clock.now())},
         "store_name": _store_name(who.store),
         "rail": who.role in navigation.TILL_ROLES,
         "here": request.full_path.rstrip("?") if request.method == "GET" else "",

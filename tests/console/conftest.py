@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
+from uuid import UUID
 
 import pytest
 from api_client import Api
@@ -77,3 +78,12 @@ def signed_in(app: Flask, account: Callable[..., str]) -> As:
 def shop(admin: Api) -> Shop:
     """A small shop, in the test's own transaction."""
     return furnish(admin)
+
+
+@pytest.fixture
+def regular(person: Callable[..., UUID], admin: Api) -> str:
+    """The id of a member with 600 points, where a whole shop is more than a test needs."""
+    member_id = str(person())
+    body = {"member": {"id": member_id}, "activity": "review", "source_key": "r", "points": 600}
+    assert admin.post("/points/awards", body).status_code == 201
+    return member_id

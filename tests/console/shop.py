@@ -52,6 +52,12 @@ def furnish(api: Api) -> Shop:
     award = {"member": member, "activity": "review", "source_key": "r-1", "points": 30}
     _ok(api.post("/points/awards", award))
     _ok(api.post("/points/redemptions", {"member": member, "points": 100, "reference": "till-7"}))
+    _ok(
+        api.post(
+            "/points/adjustments",
+            {"member": member, "points": 6_000, "note": EVIL, "reason_code": "goodwill"},
+        )
+    )  # waits for a second person
     _ok(api.post(f"/members/{lin}/notes", {"text": "喜欢白毫银针 & <i>gifts</i>"}))
     consent = {"granted": True, "wording": "2025-06", "source": "till"}
     _ok(api.put(f"/members/{lin}/consents/sms/marketing", consent))

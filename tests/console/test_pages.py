@@ -36,7 +36,11 @@ PAGES = {
     "/tasks": "tasks:read",
     "/trust": "ledger:read",
     "/trust/ledger": "ledger:read",
+    "/members/{lin}/adjust": "points:adjust",
+    "/approvals": "approvals:read",
+    "/approvals/history": "approvals:read",
     "/account": None,
+    "/account/password": None,
     "/help": None,
 }
 

@@ -29,7 +29,11 @@ PAGES = {
     "tasks": "/console/tasks",
     "trust": "/console/trust",
     "liability": "/console/liability",
+    "adjust": "/console/members/{lin}/adjust",
+    "approvals": "/console/approvals",
+    "approvals history": "/console/approvals/history",
     "account": "/console/account",
+    "password": "/console/account/password",
     "help": "/console/help",
     "not found": "/console/nowhere",
 }
