@@ -22,6 +22,7 @@ OVERLAP = timedelta(hours=24)
 PERMISSION_NAMES = {
     "members:read": N_("find members and read their profiles"),
     "members:write": N_("register members and change their profiles"),
+    "members:merge": N_("merge two records of one person, and part them again"),
     "members:reveal": N_("see full phone numbers and e-mail addresses"),
     "orders:read": N_("read orders"),
     "orders:write": N_("write orders and refunds"),

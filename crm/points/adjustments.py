@@ -20,6 +20,7 @@ from crm.http.idempotency import KeyReused
 from crm.http.principal import Principal
 from crm.members import profiles
 from crm.members.models import Member
+from crm.members.profiles import MemberFacts
 from crm.points import adjustment_limits as limits
 from crm.points import balances, postings
 from crm.points import programme as programmes
@@ -136,10 +137,9 @@ def _apply(
     approved: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write it; returns the entry's document. What is read is read after the lock was got."""
+    _active(ask.member_id, programme)  # who was merged has no account to lock any more
     postings.lock_accounts([ask.member_id])
-    facts = profiles.facts([ask.member_id], default_zone=programme.timezone).get(ask.member_id)
-    if facts is None:
-        raise MemberNotActive()
+    facts = _active(ask.member_id, programme)
     _require_enough(ask, now)
     data = {"reason_code": ask.reason_code, "note": ask.note} | dict(approved or {})
     seq = db.session.execute(
@@ -160,6 +160,13 @@ def _apply(
     entry = db.session.execute(WRITTEN, {"member": ask.member_id, "seq": seq}).scalar_one()
     _audit(ask, entry, now)
     return entry
+
+
+def _active(member_id: UUID, programme: Programme) -> MemberFacts:
+    found = profiles.facts([member_id], default_zone=programme.timezone).get(member_id)
+    if found is None:
+        raise MemberNotActive()
+    return found
 
 
 def _audit(ask: Adjustment, entry: Mapping[str, Any], now: datetime) -> None:

@@ -5,13 +5,11 @@ from uuid import UUID
 
 import pytest
 from adjusting import adjust, program, someone
-from sqlalchemy import update
 
 from crm.auth import approvals
 from crm.auth.errors import ApprovalDecided, ApprovalExpired, SecondPersonNeeded
-from crm.db import db, transaction
+from crm.db import transaction
 from crm.errors import Forbidden
-from crm.members.models import Member
 from crm.points import adjustment_limits, check, programme
 from crm.points.adjustment_errors import AboveOwnLimit, MemberNotActive, OwnMemberRecord
 from crm.points.errors import InsufficientPoints
@@ -178,20 +176,17 @@ def test_too_few_points_are_refused_when_asked_and_again_when_approved(member):
     assert approve(waiting, manager).state == "approved"
 
 
-def test_a_member_who_is_gone_is_not_adjusted(member):
+def test_a_member_who_is_gone_is_not_adjusted(admin, member, person, stand_at):
+    stand_at(NOON)
     clerk, manager = someone("clerk"), someone("manager")
     waiting = adjust(member, 300, by=clerk, now=NOON).approval
-    with transaction():
-        _leave(member)
+    merged = admin.post(f"/members/{person()}/merge", {"from": {"id": str(member)}})
+    assert merged.status_code < 300, merged.text
     with pytest.raises(MemberNotActive):
         approve(waiting, manager)
     with transaction():
         denied = approvals.deny(waiting.id, "merged", by=manager, now=NOON)
     assert (denied.state, denied.reason, denied.result) == ("denied", "merged", None)
-
-
-def _leave(member: UUID) -> None:
-    db.session.execute(update(Member).values(status="merged").where(Member.id == member))
 
 
 def test_a_request_lapses_after_seven_days_and_nothing_comes_of_it(member, points_of):

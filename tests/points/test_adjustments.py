@@ -77,6 +77,17 @@ def test_no_more_is_taken_than_can_be_spent_and_no_debt_is_made(
     assert by_hand(member, -100).status_code == 201
 
 
+def test_what_is_held_is_not_taken(admin, member, award, by_hand, points_of):
+    award(member, 400)
+    body = {"member": {"id": str(member)}, "points": 300, "reference": "cart"}
+    assert admin.post("/points/holds", body).status_code == 201
+    refused = by_hand(member, -101).get_json()
+    assert (refused["code"], refused["available"]) == ("insufficient_points", 100)
+    assert by_hand(member, -100).status_code == 201
+    assert (points_of(member)["available"], points_of(member)["held"]) == (0, 300)
+    assert not check.run(member)
+
+
 def test_who_has_no_account_has_nothing_to_take(member, by_hand, contents_of_points):
     assert by_hand(member, -1).get_json()["available"] == 0
     assert contents_of_points() == (0, 0, 0)
