@@ -18,7 +18,8 @@ from crm.auth.models import Approval
 from crm.db import db
 from crm.http.idempotency import KeyReused
 from crm.http.principal import Principal
-from crm.members import profiles
+from crm.members import identity, profiles
+from crm.members.identity import MemberRef
 from crm.members.models import Member
 from crm.members.profiles import MemberFacts
 from crm.points import adjustment_limits as limits
@@ -195,9 +196,10 @@ def apply_approved(
 
     Raises `OwnMemberRecord`, `AboveOwnLimit`, `MemberNotActive`, `InsufficientPoints`.
     """
+    asked = UUID(payload["member_id"])
     ask = Adjustment(
         id,
-        UUID(payload["member_id"]),
+        identity.resolve(MemberRef("id", str(asked))) or asked,  # merged since he was asked for
         payload["points"],
         payload["reason_code"],
         payload["note"],

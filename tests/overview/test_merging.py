@@ -366,3 +366,35 @@ def test_an_award_of_a_merged_records_source_answers_the_first_entry(join, merge
         assert (again.status_code, again.get_json()) == (200, first)
     assert points(a)[0] == 30
     sound()
+
+
+def test_what_a_merged_record_had_spent_comes_back_to_the_member_with_its_expiry(
+    admin, join, merge, undo, award, points
+):
+    a, b = join(phone="13800000001"), join(phone="13900000002")
+    award(b, 300, until=JUNE + timedelta(days=9))
+    body = {"member": {"id": b["id"]}, "points": 200, "reference": "till"}
+    spent = admin.post("/points/redemptions", body).get_json()
+    done = merge(a, b).get_json()
+    back = admin.post(f"/points/redemptions/{spent['id']}/reverse", {"points": 100})
+    assert back.status_code == 201, back.data
+    assert points(a) == [200, 0, 0, 300]
+    assert points(a, JUNE + timedelta(days=10))[0] == 0
+    sound()
+    undo(done)
+    assert (points(a)[0], points(b)[0]) == (100, 100)
+    admin.post(f"/points/redemptions/{spent['id']}/reverse")
+    assert (points(a)[0], points(b)[0]) == (100, 200)
+    sound()
+
+
+def test_points_are_transferred_to_a_merged_record_as_to_the_member(
+    admin, join, merge, award, points
+):
+    a, b, c = (join(phone=f"1380000000{n}") for n in range(3))
+    award(c, 300)
+    merge(a, b)
+    body = {"from": {"id": c["id"]}, "to": {"id": b["id"]}, "points": 100, "reason": "gift"}
+    assert admin.post("/points/transfers", body).status_code == 201
+    assert (points(a)[0], points(c)[0]) == (100, 200)
+    sound()
