@@ -58,14 +58,14 @@ def _parts(member_id: UUID, zone: tzinfo) -> Iterator[str]:
     entries = browsing.all_entries(member_id)
     while batch := list(islice(entries, BATCH)):
         lots = browsing.touched(member_id, [row.seq for row in batch])
-        known = origins.of((row.source_type, row.source_id) for row in batch)
+        known = origins.of(batch)
         yield _csv(_row(row, lots[row.seq], known, zone) for row in batch)
 
 
 def _row(
-    row: Any, lots: list[browsing.Touch], known: dict[origins.Source, origins.Origin], zone: tzinfo
+    row: Any, lots: list[browsing.Touch], known: origins.Origins, zone: tzinfo
 ) -> list[object]:
-    source = row.source_type, row.source_id
+    source = origins.key(row)
     return [
         row.seq,
         row.kind,
@@ -78,7 +78,7 @@ def _row(
         harmless(known.get(source, origins.NOWHERE).label),
         harmless(row.actor or ""),
         harmless(row.reason or ""),
-        "; ".join(f"{'opened' if one.opened else one.opened_by}: {one.points}" for one in lots),
+        "; ".join(f"{one.how} {one.opened_by}: {one.points}" for one in lots),
     ]
 
 

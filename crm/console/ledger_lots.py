@@ -1,11 +1,11 @@
 """The lots of a ledger in sentences: which one an entry opened, took from or gave back to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from crm.console import formats, ledger_words
-from crm.console.origins import NOWHERE, Origin, Source
+from crm.console.origins import NOWHERE, Origins, key
 from crm.console.words import ngettext, say
 from crm.errors import N_
 from crm.i18n import gettext
@@ -15,11 +15,15 @@ INSTANT = timedelta(microseconds=1)
 SOON = timedelta(days=30)
 
 
-def touch(item: Touch, origins: Mapping[Source, Origin], zone: tzinfo) -> dict[str, Any]:
+def touch(item: Touch, origins: Origins, zone: tzinfo) -> dict[str, Any]:
     """One lot under its entry: what happened to it, and until when its points can be spent."""
     points, name = abs(item.points), _name(item, origins)
-    if item.opened:
+    if item.how == "opened":
         what = ngettext("Opened a lot of {count} point", "Opened a lot of {count} points", points)
+    elif item.how == "held":
+        what = ngettext(
+            "Held {count} point of {lot}", "Held {count} points of {lot}", points, lot=name
+        )
     elif item.points < 0:
         what = ngettext(
             "Took {count} point from {lot}", "Took {count} points from {lot}", points, lot=name
@@ -34,9 +38,8 @@ def touch(item: Touch, origins: Mapping[Source, Origin], zone: tzinfo) -> dict[s
     return {"what": what, "until": until(item.expires_at, zone)}
 
 
-def _name(item: Touch, origins: Mapping[Source, Origin]) -> str:
-    source = (item.source_type, item.source_id)
-    known = origins.get(source, NOWHERE).label or ledger_words.kind(item.kind, item.source_type)
+def _name(item: Touch, origins: Origins) -> str:
+    known = origins.get(key(item), NOWHERE).label or ledger_words.kind(item.kind, item.source_type)
     return say(N_("the lot of entry {seq} ({source})"), seq=item.opened_by, source=known)
 
 
@@ -51,15 +54,13 @@ def _last_day(expires: datetime, zone: tzinfo) -> date:
     return (expires - INSTANT).astimezone(zone).date()
 
 
-def open_lot(
-    row: Any, origins: Mapping[Source, Origin], now: datetime, zone: tzinfo
-) -> dict[str, Any]:
+def open_lot(row: Any, origins: Origins, now: datetime, zone: tzinfo) -> dict[str, Any]:
     """One of `crm.points.browsing.open_lots` as the page shows it."""
     pending = row.available_at is None or row.available_at > now
     expires = row.expires_at
     return {
         "seq": row.opened_by,
-        "origin": origins.get((row.source_type, row.source_id), NOWHERE),
+        "origin": origins.get(key(row), NOWHERE),
         "what": ledger_words.kind(row.kind, row.source_type),
         "size": row.size,
         "remaining": row.remaining,
@@ -76,6 +77,18 @@ def _available(available: datetime | None, zone: tzinfo) -> str:
     if available is None:
         return gettext(N_("not released yet"))
     return available.astimezone(zone).date().isoformat()
+
+
+def held(rows: Iterable[Any], now: datetime, zone: tzinfo) -> list[dict[str, Any]]:
+    """Holds in force: for what, how many points, until when."""
+    return [
+        {
+            "when": formats.begun(formats.moment(row.expires_at, now, zone)),
+            "points": row.points,
+            "reference": row.reference,
+        }
+        for row in rows
+    ]
 
 
 def coming(balance: Mapping[str, Any], now: datetime, zone: tzinfo) -> list[dict[str, Any]]:

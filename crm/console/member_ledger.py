@@ -63,6 +63,7 @@ def member_ledger(member_id: UUID) -> str | tuple[str, int]:
         coming=ledger_lots.coming(balances.balance(member_id, now, now=now), now, zone),
         chart=ledger_chart.chart(browsing.days(member_id, zone.key, now=now), now, zone),
         lots=_lots(member_id, now, zone),
+        holds=ledger_lots.held(browsing.holds(member_id, MOST_LOTS, now=now), now, zone),
         kinds=browsing.kinds(member_id),
         kind_names=ledger_words.KINDS,
         kind=asked["kind"],
@@ -89,7 +90,7 @@ def _as_of(member_id: UUID, day: date | None, now: datetime, zone: tzinfo) -> di
 
 def _lots(member_id: UUID, now: datetime, zone: tzinfo) -> list[dict[str, Any]]:
     rows = browsing.open_lots(member_id, MOST_LOTS, now=now)
-    known = origins.of((row.source_type, row.source_id) for row in rows)
+    known = origins.of(rows)
     return [ledger_lots.open_lot(row, known, now, zone) for row in rows]
 
 
@@ -97,9 +98,7 @@ def _entries(member_id: UUID, asked: dict[str, Any], zone: tzinfo) -> dict[str, 
     page = browsing.entries(member_id, SHOWN, asked["cursor"], kind=asked["kind"])
     rows = page["data"]
     lots = browsing.touched(member_id, [row.seq for row in rows])
-    sources = {(row.source_type, row.source_id) for row in rows}
-    sources |= {(one.source_type, one.source_id) for some in lots.values() for one in some}
-    known = origins.of(sources)
+    known = origins.of([*(one for some in lots.values() for one in some), *rows])
     return {
         "entries": [_entry(row, lots[row.seq], known, zone) for row in rows],
         "cursor": page["next_cursor"],
@@ -107,14 +106,14 @@ def _entries(member_id: UUID, asked: dict[str, Any], zone: tzinfo) -> dict[str, 
 
 
 def _entry(
-    row: Any, lots: list[browsing.Touch], known: dict[origins.Source, origins.Origin], zone: tzinfo
+    row: Any, lots: list[browsing.Touch], known: origins.Origins, zone: tzinfo
 ) -> dict[str, Any]:
     happened, recorded = row.occurred_at.astimezone(zone), row.recorded_at.astimezone(zone)
     late = abs(recorded - happened) >= timedelta(minutes=1)
     return {
         "seq": row.seq,
         "what": ledger_words.kind(row.kind, row.source_type),
-        "origin": known.get((row.source_type, row.source_id), origins.NOWHERE),
+        "origin": known.get(origins.key(row), origins.NOWHERE),
         "points": row.points,
         "balance": row.balance_after,
         "happened": f"{happened:%Y-%m-%d %H:%M}",

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import render_template
 
 from crm import clock
+from crm.activities import explanations
 from crm.console import formats, person
 from crm.console.blueprint import blp
 from crm.console.member_ledger import zone_of
@@ -40,7 +41,7 @@ def order(order_id: UUID) -> str:
     owner = db.session.get(Member, found.member_id) if found.member_id else None
     known = owner is not None and owner.status == "active"
     zone = zone_of(owner.id, now) if owner and known else programme.current(now).zone
-    shown = documents.document(found, now, zone)
+    shown, why = documents.document(found, now), explanations.of_order(*found.key)
     return render_template(
         "order.html",
         order=_head(found, zone, now),
@@ -49,6 +50,8 @@ def order(order_id: UUID) -> str:
         refunds=[_refund(refund, found.currency, zone) for refund in shown["refunds"]],
         earned=_earned(shown, zone),
         reasons=[_reason(share, found.placed_at) for share in shown["earned"]["breakdown"]],
+        detail=why["detail"],
+        missed=why["not_applied"],
     )
 
 

@@ -19,7 +19,7 @@ BATCH = 1000
 
 ENTRIES = text("""
     SELECT e.seq, e.id, e.kind, e.points, e.balance_after, e.occurred_at, e.recorded_at,
-           e.source_type, e.source_id, e.actor, e.reason
+           e.source_type, e.source_id, e.data, e.actor, e.reason
     FROM points_entry e
     WHERE e.member_id = :member AND e.seq < :before
       AND (CAST(:kind AS text) IS NULL OR e.kind = :kind)
@@ -27,30 +27,49 @@ ENTRIES = text("""
 """)
 
 TOUCHED = text("""
-    SELECT x.seq, x.points, x.opened, l.size, l.available_at, l.expires_at, l.opened_by,
-           o.kind, o.source_type, o.source_id
+    SELECT x.seq, x.points, x.how, l.size, l.available_at, l.expires_at, l.opened_by,
+           o.kind, o.source_type, o.source_id, o.data
     FROM (
-        SELECT m.seq, m.lot_id, m.points, false AS opened FROM points_movement m
+        SELECT m.seq, m.lot_id, m.points, 'moved' AS how FROM points_movement m
         WHERE m.member_id = :member AND m.seq = ANY (:seqs)
         UNION ALL
-        SELECT n.opened_by, n.id, n.size, true FROM points_lot n
+        SELECT n.opened_by, n.id, n.size, 'opened' FROM points_lot n
         WHERE n.member_id = :member AND n.opened_by = ANY (:seqs)
+        UNION ALL
+        SELECT h.opened_by, y.lot_id, y.points, 'held'
+        FROM points_hold h JOIN points_hold_lot y ON y.hold_id = h.id
+        WHERE h.member_id = :member AND h.opened_by = ANY (:seqs)
     ) x
     JOIN points_lot l ON l.member_id = :member AND l.id = x.lot_id
     JOIN points_entry o ON o.member_id = :member AND o.seq = l.opened_by
-    ORDER BY x.seq, x.opened DESC, l.expires_at NULLS LAST, l.opened_by
+    ORDER BY x.seq, x.how DESC, l.expires_at NULLS LAST, l.opened_by
 """)
 
+# A lot that lapsed while it is held holds what can still be captured, and no more.
 LOTS = text("""
-    SELECT l.opened_by, l.size, l.remaining, coalesce((
-               SELECT sum(x.points) FROM points_hold h JOIN points_hold_lot x ON x.hold_id = h.id
-               WHERE h.member_id = :member AND h.state = 'held' AND h.expires_at > :now
-                 AND x.lot_id = l.id), 0)::bigint AS held,
-           l.available_at, l.expires_at, e.kind, e.source_type, e.source_id
-    FROM points_lot l JOIN points_entry e ON e.member_id = l.member_id AND e.seq = l.opened_by
+    WITH held AS (
+        SELECT y.lot_id, sum(y.points)::bigint AS points
+        FROM points_hold h JOIN points_hold_lot y ON y.hold_id = h.id
+        WHERE h.member_id = :member AND h.created_at <= :now
+          AND coalesce(h.resolved_at, h.expires_at) > :now
+        GROUP BY y.lot_id
+    )
+    SELECT l.opened_by, l.size, l.available_at, l.expires_at, coalesce(h.points, 0) AS held,
+           CASE WHEN l.expires_at <= :now THEN h.points ELSE l.remaining END AS remaining,
+           e.kind, e.source_type, e.source_id, e.data
+    FROM points_lot l
+    JOIN points_entry e ON e.member_id = l.member_id AND e.seq = l.opened_by
+    LEFT JOIN held h ON h.lot_id = l.id
     WHERE l.member_id = :member AND l.remaining > 0
-      AND (l.expires_at IS NULL OR l.expires_at > :now)
+      AND (l.expires_at IS NULL OR l.expires_at > :now OR h.points > 0)
     ORDER BY l.expires_at NULLS LAST, l.opened_by, l.id LIMIT :limit
+""")
+
+HOLDS = text("""
+    SELECT reference, points, expires_at FROM points_hold
+    WHERE member_id = :member AND created_at <= :now
+      AND coalesce(resolved_at, expires_at) > :now
+    ORDER BY expires_at, id LIMIT :limit
 """)
 
 KINDS = text("""
@@ -68,14 +87,15 @@ DAYS = text("""
 
 
 class Touch(NamedTuple):
-    """What an entry did to one lot: opened it with `points`, or moved `points` of it.
+    """What an entry did to one lot: opened it with `points`, moved `points` of it, or held them.
 
-    The lot is named by the entry that opened it: its seq, kind and source.
+    `how` is "opened", "moved" or "held". The lot is named by the entry that opened it: its seq,
+    kind and source.
     """
 
     seq: int
     points: int
-    opened: bool
+    how: str
     size: int
     available_at: datetime | None
     expires_at: datetime | None
@@ -83,6 +103,7 @@ class Touch(NamedTuple):
     kind: str
     source_type: str
     source_id: str
+    data: dict[str, Any] | None
 
 
 class Day(NamedTuple):
@@ -133,6 +154,11 @@ def open_lots(member_id: UUID, limit: int, *, now: datetime) -> Sequence[Any]:
     """
     values = {"member": member_id, "limit": limit, "now": now}
     return db.session.execute(LOTS, values).all()
+
+
+def holds(member_id: UUID, limit: int, *, now: datetime) -> Sequence[Any]:
+    """The holds in force (reference, points, expires_at), the first to end first."""
+    return db.session.execute(HOLDS, {"member": member_id, "limit": limit, "now": now}).all()
 
 
 def kinds(member_id: UUID) -> dict[str, int]:

@@ -165,4 +165,51 @@ def test_an_order_page_adds_up_to_the_points_that_it_gave(signed_in: As, shop: S
     assert "林晓雯" in page
     for share in order["earned"]["breakdown"]:
         assert share["points"] in page
+    other = {"kind": "per_order", "points": 9, "name": "Web only"}
+    other |= {"conditions": {"channels": ["web"]}, "starts_at": "2020-01-01T00:00:00Z"}
+    assert admin.post("/points/rules", other).status_code == 201
+    page = words(visitor.get(path[1]))
+    assert "1 rule gave nothing Web only The rule is about other channels." in page
     assert visitor.get("/orders/01890000-0000-7000-8000-000000000000").status_code == 404
+
+
+def test_a_hold_shows_what_it_reserves_and_until_when(signed_in: As, shop: Shop, admin: Api):
+    body = {"member": {"id": shop.lin}, "points": 500, "reference": "cart-9"}
+    held = admin.post("/points/holds", body)
+    assert held.status_code == 201, held.text
+    visitor = signed_in("admin")
+    page = words(visitor.get(f"/members/{shop.lin}/ledger"))
+    assert "until then held for cart-9 500" in page
+    assert "Held cart-9" in page
+    assert re.search(r"Held \d+ points of the lot of entry \d+ \(JA-\d\)", page)
+    assert re.search(r"Pending 416 Held 500 ", page)
+    shown = re.search(r"Open lots(.*?)Entries", page)
+    assert shown
+    in_lots = re.findall(r" [\d,]+ [\d,]+ ([\d,]+|–) \d{4}-", shown[1])
+    assert sum(int(one.replace("–", "0")) for one in in_lots) == 500
+    capture = f"/points/holds/{held.get_json()['id']}/capture"
+    assert admin.post(capture, {"points": 200}).status_code < 300
+    page = words(visitor.get(f"/members/{shop.lin}/ledger"))
+    assert "Held, now spent cart-9" in page
+    assert "until then held" not in page
+
+
+def test_points_given_back_and_sent_on_lead_to_their_other_side(
+    signed_in: As, shop: Shop, admin: Api
+):
+    spent = next(one for one in entries_of(admin, shop.lin) if one["kind"] == "redeem")
+    back = admin.post(f"/points/redemptions/{spent['id']}/reverse", {"points": 100})
+    assert back.status_code == 201, back.text
+    sent = {"from": {"id": shop.lin}, "to": {"id": shop.evil}, "points": 50, "reason": "a gift"}
+    assert admin.post("/points/transfers", sent).status_code == 201
+    visitor = signed_in("admin")
+    page = visitor.get(f"/members/{shop.lin}/ledger")
+    assert f'href="#entry-{spent["seq"]}">of entry {spent["seq"]}<' in page.text
+    assert "Given back of entry" in words(page)
+    assert re.search(r"Gave 100 points back to the lot of entry \d+", words(page))
+    assert f'href="/console/members/{shop.evil}/ledger"' in page.text
+    assert "&lt;script&gt;" in page.text
+    assert "<script>alert" not in page.text
+    other = visitor.get(f"/members/{shop.evil}/ledger")
+    assert f'href="/console/members/{shop.lin}/ledger"' in other.text
+    assert "Opened a lot of 50 points" in words(other)
