@@ -36,7 +36,7 @@ AWARDS = {
     "award:profile_completed": N_("Profile completed"),
     "award:review": N_("Review"),
     "award:share": N_("Shared"),
-    "award:referral": N_("Brought a friend"),
+    "award:referral": N_("Referral"),
     "award:check_in": N_("Checked in"),
     "award:birthday": N_("Birthday"),
     "award:survey": N_("Survey answered"),

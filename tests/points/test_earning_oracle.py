@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
-from earning_builders import LONG_AGO, SHANGHAI, by_line, member, programme
+from earning_builders import LONG_AGO, by_line, member, programme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,9 @@ pytestmark = pytest.mark.usefixtures("no_database")
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 SKUS, CATEGORIES, LABELS = ("tea", "cup", "pot"), (None, "green", "black"), ("new", "sale")
+
+
+ZONES = ("Asia/Shanghai", "Pacific/Pago_Pago", "Pacific/Kiritimati", "America/St_Johns")
 
 
 def some(values, most=2):
@@ -40,6 +44,9 @@ CONDITIONS = st.fixed_dictionaries(
         "categories": some(CATEGORIES[1:]),
         "labels": some(LABELS),
         "stores": some(("sh-1", "bj-1"), 1),
+        "channels": some(("web", "till"), 1),
+        "segments": some(("loyal", "lost"), 1),
+        "birthday_month": st.sampled_from((None, True, False)),
         "weekdays": some(range(1, 8), 6),
         "local_time": st.sampled_from(
             ({"from": "08:00", "to": "20:00"}, {"from": "21:30", "to": "06:00"})
@@ -76,7 +83,11 @@ CASE = st.fixed_dictionaries(
         "rules": st.lists(RULE, max_size=6),
         "basis": BASIS,
         "minutes": st.integers(0, 7 * 24 * 60),
+        "zone": st.sampled_from(ZONES),
         "store": st.sampled_from((None, "sh-1")),
+        "channel": st.sampled_from((None, "web")),
+        "segment": st.sampled_from((None, "loyal")),
+        "birthday_month": st.sampled_from((None, 11, 12)),
         "shipping": st.sampled_from((0, 0, 999)),
         "tax": st.sampled_from((0, 0, 130)),
         "tender": st.sampled_from((0, 0, 33, 5000)),
@@ -87,25 +98,33 @@ CASE = st.fixed_dictionaries(
 )
 
 
-def run(case, used=None, **config):
-    cart = Cart(
+def cart_of(case):
+    return Cart(
         [CartLine(line_no=place, **line) for place, line in enumerate(case["lines"], 1)],
         START + timedelta(minutes=case["minutes"]),
+        channel=case["channel"],
         store=case["store"],
         shipping=case["shipping"],
         tax=case["tax"],
         points_tender=case["tender"],
     )
+
+
+def facts_of(case):
+    names = ("tier", "multiplier", "first_order", "segment", "birthday_month")
+    return member(zone=ZoneInfo(case["zone"]), **{name: case[name] for name in names})
+
+
+def run(case, used=None, **config):
     rules = [
         Rule.parse(document | {"name": "r"}, id=UUID(int=place), version=1, valid_from=LONG_AGO)
         for place, document in enumerate(case["rules"])
     ]
-    facts = {name: case[name] for name in ("tier", "multiplier", "first_order")}
     return evaluate(
         programme(basis=case["basis"], **config),
         sorted(rules, key=rank),
-        cart,
-        member(**facts),
+        cart_of(case),
+        facts_of(case),
         used or Used(),
     )
 
@@ -145,7 +164,7 @@ class Oracle:
 
     def _holds(self, conditions):
         case = self.case
-        local = (START + timedelta(minutes=case["minutes"])).astimezone(SHANGHAI)
+        local = (START + timedelta(minutes=case["minutes"])).astimezone(ZoneInfo(case["zone"]))
         day = local.isoweekday()
         if hours := conditions.get("local_time"):
             clock = f"{local:%H:%M}"
@@ -156,13 +175,16 @@ class Oracle:
                 day = day if clock >= hours["from"] else (day - 2) % 7 + 1
             if not inside:
                 return False
-        first = conditions.get("first_order")
+        first, birthday = conditions.get("first_order"), conditions.get("birthday_month")
         return (
             (not conditions.get("weekdays") or day in conditions["weekdays"])
             and (not conditions.get("stores") or case["store"] in conditions["stores"])
             and (not conditions.get("tiers") or case["tier"] in conditions["tiers"])
             and sum(self.basis.values()) >= conditions.get("min_basis", 0)
+            and (not conditions.get("channels") or case["channel"] in conditions["channels"])
+            and (not conditions.get("segments") or case["segment"] in conditions["segments"])
             and (first is None or first == case["first_order"])
+            and (birthday is None or birthday == (case["birthday_month"] == local.month))
         )
 
     def _takes(self, conditions, line):

@@ -9,7 +9,7 @@ import pytest
 from earning_builders import LONG_AGO, NOON, member, programme, rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_earning_oracle import CASE, START, Oracle
+from test_earning_oracle import CASE, START, Oracle, cart_of, facts_of
 
 from crm.i18n import LOCALES, use
 from crm.points import unmet
@@ -24,7 +24,8 @@ from crm.points.unmet import Unmet, first_unmet
 
 pytestmark = pytest.mark.usefixtures("no_database")
 OF_CONDITIONS = {
-    "other_store", "not_in_tier", "min_basis", "first_order_only", "not_for_first_order",
+    "other_store", "other_channel", "not_in_tier", "not_in_segment", "min_basis",
+    "first_order_only", "not_for_first_order", "birthday_month_only", "not_in_birthday_month",
     "local_time", "weekday",
 }  # fmt: skip
 HOURS = st.one_of(st.none(), st.integers(-1200, 1200))
@@ -60,13 +61,10 @@ def counted(case, rules, **config):
     """The order's stored document, and why the other rules gave nothing, through a rulebook."""
     settings_, at = programme(basis=case["basis"], **config), placed_at(case)
     book = Rulebook(None, [settings_], rules)
-    lines = [CartLine(line_no=no, **line) for no, line in enumerate(case["lines"], 1)]
-    given_ = {"shipping": case["shipping"], "tax": case["tax"], "points_tender": case["tender"]}
-    cart = Cart(lines, at, store=case["store"], **given_)
-    facts = member(**{name: case[name] for name in ("tier", "multiplier", "first_order")})
-    earning = evaluate(book.programme_at(at), book.rules_at(at), cart, facts)
+    cart = cart_of(case)
+    earning = evaluate(book.programme_at(at), book.rules_at(at), cart, facts_of(case))
     said = json.loads(json.dumps(earning.document()))
-    return said, missed_for_order(book.around(at), settings_, lines, said)
+    return said, missed_for_order(book.around(at), settings_, cart.lines, said)
 
 
 def ids(said):
@@ -117,7 +115,7 @@ def test_a_rule_that_was_made_after_the_order_was_counted_is_no_contradiction(ca
     said, missed = counted(case, [rule for rule in rules if rule.id.int != late])
     at = placed_at(case)
     book = Rulebook(None, [programme(basis=case["basis"])], rules)
-    lines = [CartLine(line_no=no, **line) for no, line in enumerate(case["lines"], 1)]
+    lines = cart_of(case).lines
     now = missed_for_order(book.around(at), book.programme_at(at), lines, said)
     assert {one.rule.id for one in now} == {one.rule.id for one in missed} | {
         rule.id for rule in rules if rule.id.int == late
