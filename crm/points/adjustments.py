@@ -18,8 +18,7 @@ from crm.auth.models import Approval
 from crm.db import db
 from crm.http.idempotency import KeyReused
 from crm.http.principal import Principal
-from crm.members import identity, profiles
-from crm.members.identity import MemberRef
+from crm.members import profiles
 from crm.members.models import Member
 from crm.members.profiles import MemberFacts
 from crm.points import adjustment_limits as limits
@@ -196,10 +195,9 @@ def apply_approved(
 
     Raises `OwnMemberRecord`, `AboveOwnLimit`, `MemberNotActive`, `InsufficientPoints`.
     """
-    asked = UUID(payload["member_id"])
     ask = Adjustment(
         id,
-        identity.resolve(MemberRef("id", str(asked))) or asked,  # merged since he was asked for
+        UUID(payload["member_id"]),
         payload["points"],
         payload["reason_code"],
         payload["note"],

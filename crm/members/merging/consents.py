@@ -31,16 +31,15 @@ def move(from_id: UUID, into_id: UUID, now: datetime) -> dict[str, Any]:
             taken.append({"id": str(copy.id), "instead_of": mine and str(mine.id)})
     closed = [one.id for one in theirs.values()]
     _close(closed, from_id, now)
-    return {"closed": [str(one) for one in closed], "taken": taken}
+    known = [str(one.id) for one in own.values()]
+    return {"closed": [str(one) for one in closed], "taken": taken, "own": known}
 
 
-def give_back(
-    from_id: UUID, into_id: UUID, moved: dict[str, Any], merged_at: datetime, now: datetime
-) -> None:
+def give_back(from_id: UUID, into_id: UUID, moved: dict[str, Any], now: datetime) -> None:
     """Let both have their own decisions again. What was refused while they were one, both keep."""
     _close(map(UUID, moved["closed"]), from_id, None)
     standing = {str(one.id) for one in decisions(into_id).values()}
-    copies = {one["id"] for one in moved["taken"]}
+    old = {one["id"] for one in moved["taken"]} | set(moved["own"])
     for one in moved["taken"]:
         if one["id"] in standing:
             _close([UUID(one["id"])], into_id, now)
@@ -48,7 +47,7 @@ def give_back(
                 _close([UUID(one["instead_of"])], into_id, None)
     theirs = decisions(from_id)
     for key, decision in decisions(into_id).items():
-        is_news = decision.at >= merged_at and str(decision.id) not in copies
+        is_news = str(decision.id) not in old
         known = theirs.get(key)
         if is_news and not decision.granted and (known is None or known.granted):
             if known is not None:

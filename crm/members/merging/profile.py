@@ -99,7 +99,7 @@ def give_back(merge: MemberMerge, gone: Member, kept: Member, *, now: datetime) 
     db.session.execute(TAGS_BACK, {"into": kept.id, "tags": moved["tags"]})
     db.session.execute(REFERRED_BACK, both | {"ids": moved["referees"]})
     db.session.execute(FOLLOWERS_BACK, {"gone": gone.id, "ids": moved["followers"]})
-    consents.give_back(gone.id, kept.id, moved["consents"], merge.at, now)
+    consents.give_back(gone.id, kept.id, moved["consents"], now)
     staff.follow(kept.id, gone.id, only=[UUID(one) for one in moved["staff"]])
     _rank(gone, kept)
     for one, other in ((kept, gone), (gone, kept)):
