@@ -18,6 +18,7 @@ CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # Text as `Text` takes it without trimming, for readers that know patterns only.
 PLAIN = r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Said:
@@ -224,11 +225,17 @@ class Id(Field, ma.fields.UUID):
     default_error_messages: typing.ClassVar = {"invalid_id": N_("This must be a UUID.")}
 
     def _deserialize(self, value: object, attr, data, **kwargs) -> UUID:
-        if not isinstance(value, str) or not re.fullmatch(
-            r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value
-        ):
-            raise self.make_error("invalid_id")
-        return UUID(value)
+        try:
+            return read_id(value)
+        except ValueError as error:
+            raise self.make_error(str(error)) from None
+
+
+def read_id(value: object) -> UUID:
+    """The UUID of a text in its usual form. Raises `ValueError` with the code of the mistake."""
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        raise ValueError("invalid_id")
+    return UUID(value)
 
 
 class Nested(Field, ma.fields.Nested):

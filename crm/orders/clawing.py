@@ -3,6 +3,7 @@
 The accounts are locked; nothing here decides how many.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy import text
@@ -10,6 +11,9 @@ from sqlalchemy import text
 from crm.db import db
 from crm.ids import digest_id
 from crm.orders.kept import Kept
+from crm.orders.pricing import Refund as Refunded
+from crm.orders.pricing import in_turn
+from crm.orders.tender import due_back, worth
 from crm.points import postings
 from crm.points.programme_settings import Programme, Refund
 
@@ -29,7 +33,8 @@ def own_lots(order: Kept, now: datetime) -> list[int]:
     sources = [str(order.id), *(f"{order.id}#{n}" for n in range(1, order.regrants + 1))]
     keys = [digest_id("order", source) for source in sources]
     given = {"keys": keys, "member": order.member_id, "now": now}
-    return list(db.session.scalars(OWN_LOTS, given)) or [order.lot_seq]
+    found = list(db.session.scalars(OWN_LOTS, given))
+    return found if order.lot_seq in found else [*found, order.lot_seq]
 
 
 def claw_back(order: Kept, points: int, policy: Refund, *, now: datetime) -> None:
@@ -62,22 +67,30 @@ def claw_back(order: Kept, points: int, policy: Refund, *, now: datetime) -> Non
 def deduct(order: Kept, programme: Programme) -> None:
     """Let the shop keep of the refund what points let go are worth, under `deduct_from_refund`.
 
-    Worth as much as points are when they pay, rounded down; of each refund at most its own value.
+    Worth as much as points are when they pay, rounded down; of each refund at most the money in it.
     What a cancellation is short of counts for the order, since no refund says its money.
     """
     if programme.refund.shortfall != "deduct_from_refund":
         return
-    rate = programme.redemption
-    worth = order.let_go * rate.value_per_step // rate.points_per_step
     cancelled = order.status == "cancelled"
-    more = min(worth, order.total if cancelled else order.refunded) - order.deduct
+    most = (order.total if cancelled else order.refunded) - due_back(order, order.tender)
+    more = min(worth(order.let_go, programme), most) - order.deduct
     if more <= 0:
         order.deduct += more
         return
-    for refund in sorted(order.refunds, key=lambda one: (one.refunded_at, one.refund_no)):
+    for refund, money in _money_of(order):
         if not refund.applied:
-            refund.deduct = min(more, refund.value)
+            refund.deduct = min(more, money)
             order.deduct += refund.deduct
             more -= refund.deduct
     if cancelled:
         order.deduct += more
+
+
+def _money_of(order: Kept) -> Iterator[tuple[Refunded, int]]:
+    """The order's refunds by time, each with what it is without the points that had paid."""
+    so_far = 0
+    for refund in in_turn(order.refunds):
+        before = order.tender * so_far // max(order.total, 1)
+        so_far += refund.value
+        yield refund, refund.value - (order.tender * so_far // max(order.total, 1) - before)

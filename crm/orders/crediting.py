@@ -119,13 +119,16 @@ class Crediting:
             order.available_at = due
             self.retimed.append(order)
 
-    def save(self) -> None:
-        """Post it all, in the caller's transaction; orders then know what came of it."""
+    def post(self) -> None:
+        """Write what orders earn, in the caller's transaction."""
         seqs = postings.post_earnings(
             [posting for _, posting in self.postings], self.accounts, now=self.now
         )
         for (order, _), seq in zip(self.postings, seqs, strict=True):
             order.lot_seq = seq
+
+    def take_back(self) -> None:
+        """Take back what they lost, move releases; orders then know what came of it."""
         for order, points in self.clawbacks:
             programme = self.book.programme_at(order.placed_at)
             clawing.claw_back(order, points, programme.refund, now=self.now)

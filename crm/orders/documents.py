@@ -14,6 +14,7 @@ from crm.orders import kept
 from crm.orders.errors import OrderNotFound
 from crm.orders.kept import Kept
 from crm.orders.models import Order
+from crm.orders.tender import due_back
 from crm.points import rulebook
 
 
@@ -31,6 +32,11 @@ def document(order: Kept, now: datetime, *, stale: bool = False) -> dict[str, An
         "lines": lines,
         "refunds": [_refund(refund) for refund in order.refunds],
         "earned": _earned(order, now, zone),
+        "tender": {
+            "points": order.spent,
+            "value": order.tender,
+            "restored_value": due_back(order, order.tender),
+        },
         "clawed_back": order.clawed,
         "let_go": 0 if deducts else order.let_go,
         "deduct_from_refund": {"points": order.let_go if deducts else 0, "value": order.deduct},

@@ -36,6 +36,7 @@ def earn(
         order.store,
         order.shipping,
         order.tax,
+        order.tender,
     )
     return evaluate(programme, rules, cart, facts, used)
 

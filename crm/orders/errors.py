@@ -59,6 +59,27 @@ class NothingToRelease(Refused):
     detail = N_("This order has no points to release.")
 
 
+class HoldOfAnother(Unprocessable):
+    """The hold is not of the order's member, or the order has none (422)."""
+
+    code = "hold_of_another_member"
+    detail = N_("This hold is not of the member whose order this is.")
+
+
+class HoldUsed(Refused):
+    """Another order is paid with this hold, or this order with another one (409)."""
+
+    code = "hold_used"
+    detail = N_("The hold pays for another order, or the order is paid with another hold.")
+
+
+class TenderTooLarge(Unprocessable):
+    """The held points are worth more than the order (422): `value`, `total`, in minor units."""
+
+    code = "tender_exceeds_total"
+    detail = N_("The held points are worth {value}, and the order comes to {total}.")
+
+
 class RefundTooLarge(Unprocessable):
     """Refunds can't exceed what was paid, nor returned pieces what was bought (422)."""
 

@@ -13,7 +13,7 @@ import marshmallow as ma
 import msgspec
 from msgspec import Meta
 
-from crm.http.fields import MINOR_LIMIT, PLAIN, read_instant
+from crm.http.fields import MINOR_LIMIT, PLAIN, read_id, read_instant
 from crm.http.schema import invalid
 from crm.members import identity
 from crm.members.fingerprints import MOST as MOST_FINGERPRINTS
@@ -77,6 +77,7 @@ class Incoming(msgspec.Struct, forbid_unknown_fields=True):
     shipping: Minor = 0
     discount: Minor = 0
     tax: Minor = 0
+    points_hold: Any = None  # a UUID as text; a UUID once `read` has read it
     region: Annotated[str, Meta(min_length=1, max_length=40, pattern=PLAIN)] | None = None
     fingerprints: Annotated[list[Fingerprint], Meta(max_length=MOST_FINGERPRINTS)] = []
 
@@ -114,6 +115,8 @@ def _finished(order: Incoming) -> Incoming:
         order.paid_at = read_instant(order.paid_at)
     if order.delivered_at is not None:
         order.delivered_at = read_instant(order.delivered_at)
+    if order.points_hold is not None:
+        order.points_hold = read_id(order.points_hold)
     if order.member is not None:
         order.member = _reference(order.member)
     return order

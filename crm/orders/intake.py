@@ -69,6 +69,7 @@ def _put_round(
     work = Work(
         [orders[place].key for place in places], [one for one in owners.values() if one], now
     )
+    work.tenders.expect(orders[place].points_hold for place in places)
     work.crediting.allowances.expect(
         [(owner, orders[place].placed_at) for place, owner in owners.items() if owner]
     )
@@ -112,12 +113,15 @@ def _put(work: Work, given: Incoming, member_id: UUID | None) -> tuple[Kept, boo
     amounts = nets(given.lines, given.discount)
     if given.tax > sum(amounts):
         raise TaxTooLarge(pointer="/tax", most=sum(amounts))
+    owner = (known.member_id if known else None) or member_id
+    hold_id = work.tenders.accept(known, given, owner, sum(amounts) + given.shipping)
     order = known or _new(given, work.now)
     order.lines_changed = order.is_new or (order.lines, order.nets) != (given.lines, amounts)
     order.basis_changed = order.lines_changed or _differs(order, given, programme.basis)
     order.lines, order.nets, order.tax = given.lines, amounts, given.tax
     if order.member_id is None and member_id is not None:
         own(order, member_id)
+    work.tenders.assign(order, hold_id)
     order.status, order.updated_at = given.status, given.updated_at
     order.placed_at, order.currency = given.placed_at, given.currency
     order.shipping, order.discount = given.shipping, given.discount

@@ -64,6 +64,12 @@ class Kept:
     let_go: int = 0
     deduct: int = 0
     released_at: datetime | None = None
+    points_hold: UUID | None = None
+    tender: int = 0
+    spent: int = 0
+    spent_seq: int | None = None
+    spender: UUID | None = None
+    restored: int = 0
     lines: list[Line] = field(default_factory=list)
     nets: list[int] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
@@ -87,6 +93,8 @@ TYPES = {
     "granted": "bigint", "points": "bigint", "lot_seq": "integer", "debt": "bigint",
     "available_at": "timestamptz", "breakdown": "jsonb", "tax": "bigint", "regrants": "integer",
     "clawed": "bigint", "let_go": "bigint", "deduct": "bigint", "released_at": "timestamptz",
+    "points_hold": "uuid", "tender": "bigint", "spent": "bigint", "spent_seq": "integer",
+    "spender": "uuid", "restored": "bigint",
 }  # fmt: skip
 
 _typed = ", ".join(f"{name} {TYPES.get(name, 'text')}" for name in COLUMNS)

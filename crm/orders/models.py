@@ -19,6 +19,12 @@ class Order(Base):
     __table_args__ = (
         UniqueConstraint("channel", "order_no"),
         Index("ix_orders_member", "member_id", "placed_at", "id"),
+        Index(
+            "uq_orders_points_hold",
+            "points_hold",
+            unique=True,
+            postgresql_where=text("points_hold IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -54,6 +60,12 @@ class Order(Base):
     let_go: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     deduct: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     released_at: Mapped[datetime | None]
+    points_hold: Mapped[UUID | None]
+    tender: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    spent: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    spent_seq: Mapped[int | None]
+    spender: Mapped[UUID | None]
+    restored: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class OrderLine(Base):

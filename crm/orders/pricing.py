@@ -64,6 +64,11 @@ class Refund:
     applied: bool = False
 
 
+def in_turn(refunds: Iterable[Refund]) -> list[Refund]:
+    """Refunds by time; of one instant those of lines first, so that "the rest" comes after them."""
+    return sorted(refunds, key=lambda one: (one.refunded_at, one.lines is None, one.refund_no))
+
+
 @dataclass(frozen=True, slots=True)
 class Remainder:
     """What is left of an order: money refunded, goods left (minor units), share of each line."""
@@ -80,7 +85,7 @@ def remainder(
     *,
     clamp: bool = False,
 ) -> Remainder:
-    """Apply all refunds to an order of lines (line_no, quantity, net), by time, then number.
+    """Apply all refunds to an order of lines (line_no, quantity, net), in turn.
 
     The result depends on the set of refunds alone, not on the order of their arrival. A refund by
     amount is spread over what is left of the lines pro rata; what exceeds them is shipping. Sets
@@ -92,7 +97,7 @@ def remainder(
     share = dict.fromkeys(quantity, Fraction(1))
     kept = dict(quantity)
     refunded, paid = 0, sum(net.values()) + shipping
-    for refund in sorted(refunds, key=lambda item: (item.refunded_at, item.refund_no)):
+    for refund in in_turn(refunds):
         left = sum(share[one] * net[one] for one in share)
         if refund.lines is not None:
             value = _return(refund.lines, share, kept, net, clamp)

@@ -30,7 +30,8 @@ class OrderIn(Schema):
     """An order, whole. `updated_at` is the shop's: an older write never overwrites a newer one.
 
     `tax` is the tax contained in the goods after discounts, `fingerprints` the shop's hashes of
-    the device and the means of payment.
+    the device and the means of payment. `points_hold` is the hold of points that pays for the
+    order: captured when it is paid, voided when it is cancelled before.
     """
 
     member = fields.Nested(MemberRefIn, load_default=None, allow_none=True)
@@ -45,6 +46,7 @@ class OrderIn(Schema):
     shipping = fields.minor(load_default=0)
     discount = fields.minor(load_default=0)
     tax = fields.minor(load_default=0)
+    points_hold = fields.Id(load_default=None, allow_none=True)
     region = fields.Text(40, load_default=None, allow_none=True)
     fingerprints = fingerprints.field(load_default=list)
 
@@ -128,10 +130,20 @@ class DeductOut(Schema):
     value = fields.minor()
 
 
+class TenderOut(Schema):
+    """What was paid with points: `points` worth `value`, in minor units; `restored_value` is the
+    part of `refunded` that went back as points and is not to be paid out."""
+
+    points = fields.points()
+    value = fields.minor()
+    restored_value = fields.minor()
+
+
 class OrderOut(Schema):
     """An order with what it earned. Amounts are minor units of `currency`.
 
-    Over all refunds so far: `refunded` is money; `clawed_back` points that were taken back, of
+    Over all refunds so far: `refunded` is the value returned; `restored` points that had paid for
+    the order and went back; `clawed_back` points that were taken back, of
     them `debt` as a debt; `let_go` points that were gone and are not owed (`floor_at_zero`);
     `deduct_from_refund` those that the shop keeps money for.
     """
@@ -158,6 +170,9 @@ class OrderOut(Schema):
     net = fields.minor()
     refunds = fields.Items(fields.Nested(RefundOut))
     earned = fields.Nested(EarnedOut)
+    points_hold = fields.Id(allow_none=True)
+    tender = fields.Nested(TenderOut)
+    restored = fields.points()
     clawed_back = fields.points()
     debt = fields.points()
     let_go = fields.points()

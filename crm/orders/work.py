@@ -15,6 +15,7 @@ from crm.orders.crediting import Crediting
 from crm.orders.earnings import EARNING, zone_of
 from crm.orders.kept import Kept
 from crm.orders.pricing import Refund, Remainder, remainder
+from crm.orders.tender import Tenders
 from crm.orders.tiering import Tiering
 from crm.points import postings, rulebook
 
@@ -47,6 +48,8 @@ class Work:
         self.facts: dict[UUID, MemberFacts] = profiles.facts(ids, default_zone=zone)
         self.tiering = Tiering(ids, self.facts, now)
         self.crediting = Crediting(self.book, accounts, self.facts, self.tiering, now)
+        self.tenders = Tenders(self.book, now)
+        self.tenders.expect(one.points_hold for one in self.orders.values() if not one.spent)
         self.changed: dict[UUID, Kept] = {}
 
     def settle(self, order: Kept, *, clamp: bool) -> None:
@@ -86,7 +89,12 @@ class Work:
 
     def _follow(self, order: Kept, left: Remainder, was_counted: bool, had: int) -> None:
         """Points and tier of the order's member."""
+        assert order.member_id is not None
         points = order.points
+        if order.breakdown is None and order.status in EARNING:
+            # Counted at least once, so that the aggregates have a row whatever came first.
+            self.tiering.moved.add(order.member_id)
+        self.tenders.follow(order)
         self.crediting.follow(order, left)
         if (was_counted, had, points) != (order.counted, order.net, order.points):
             rose = order.counted and (not was_counted or order.net > had)
@@ -104,7 +112,9 @@ class Work:
 
     def save(self) -> None:
         """Write it all, in the caller's transaction. Raises `Collision` for a race on a new key."""
-        self.crediting.save()
+        self.crediting.post()  # first: it chains entries to the accounts as they were read
+        self.tenders.save()  # before points are taken back, so that those given back can pay
+        self.crediting.take_back()
         kept.save(list(self.changed.values()))
         self.tiering.save()
         moved = self.tiering.moved

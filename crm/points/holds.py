@@ -8,6 +8,7 @@ All of this works inside the caller's transaction. The verbs lock the member's a
 entries: an `Account` that the caller has in memory must be written before and read again after.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,6 +57,10 @@ class Hold:
             return self.expires_at <= now
         return self.state == "void" and self.resolved_at == self.expires_at
 
+    def is_open(self, now: datetime) -> bool:
+        """Whether it can be captured."""
+        return self.state == "held" and not self.is_over(now)
+
 
 COLUMNS = [getattr(PointsHold, name) for name in Hold.__dataclass_fields__]
 CURRENT = text("""
@@ -66,6 +71,14 @@ CURRENT = text("""
         WHERE h.moved_to IS NOT NULL
     )
     SELECT id FROM moved ORDER BY id DESC LIMIT 1
+""")
+CURRENT_OF = text("""
+    WITH RECURSIVE moved AS (
+        SELECT id AS asked, id, moved_to FROM points_hold WHERE id = ANY (:ids)
+        UNION ALL
+        SELECT m.asked, h.id, h.moved_to FROM moved m JOIN points_hold h ON h.id = m.moved_to
+    )
+    SELECT asked, id FROM moved WHERE moved_to IS NULL
 """)
 AVAILABLE = text("""
     SELECT greatest(points_spendable(member_id, :now) - debt, 0) FROM points_account
@@ -84,6 +97,14 @@ def find(hold_id: UUID) -> Hold:
     if row is None:
         raise HoldNotFound()
     return Hold(*row)
+
+
+def find_many(hold_ids: Sequence[UUID]) -> dict[UUID, Hold]:
+    """Those of these holds that exist, by the ids asked for; merges are followed as in `find`."""
+    moved = {one.asked: one.id for one in db.session.execute(CURRENT_OF, {"ids": list(hold_ids)})}
+    rows = db.session.execute(select(*COLUMNS).where(PointsHold.id.in_(set(moved.values()))))
+    found = {row.id: Hold(*row) for row in rows}
+    return {asked: found[one] for asked, one in moved.items()}
 
 
 def place(
@@ -143,7 +164,7 @@ def capture(
     `HoldExpired`, `HoldCaptured`, `HoldVoid`, `CaptureExceedsHold`.
     """
     hold = _locked(hold_id)
-    _check_open(hold, now)
+    check_open(hold, now)
     wanted = hold.points if points is None else points
     if wanted > hold.points:
         raise CaptureExceedsHold(pointer="/points", held=hold.points)
@@ -181,13 +202,15 @@ def _locked(hold_id: UUID) -> Hold:
     return hold
 
 
-def _check_open(hold: Hold, now: datetime) -> None:
+def check_open(hold: Hold, now: datetime, *, pointer: str | None = None) -> None:
+    """Raise `HoldExpired`, `HoldCaptured` or `HoldVoid` unless the hold can be captured."""
     if hold.is_over(now):
-        raise HoldExpired(expired_at=hold.expires_at.isoformat().replace("+00:00", "Z"))
+        ended = hold.expires_at.isoformat().replace("+00:00", "Z")
+        raise HoldExpired(pointer=pointer, expired_at=ended)
     if hold.state == "captured":
-        raise HoldCaptured(captured=hold.captured)
+        raise HoldCaptured(pointer=pointer, captured=hold.captured)
     if hold.state == "void":
-        raise HoldVoid()
+        raise HoldVoid(pointer=pointer)
 
 
 def document(hold_id: UUID, now: datetime) -> dict[str, Any]:

@@ -251,6 +251,19 @@ def claw_back(
     return Taken(-row.points, row.debt or 0, row.seq)
 
 
+def spend(member_id: UUID, points: int, *, source: tuple[str, str], now: datetime) -> Taken:
+    """Spend points, earliest expiry first, as far as there are any. The account is locked."""
+    row = db.session.execute(
+        text("""
+            SELECT (t).seq, (t).points FROM (
+                SELECT points_take(:member, 'redeem', :points, :now, :type, :id, NULL, NULL, NULL,
+                                   NULL, false, true, 'floor') AS t) x
+        """),
+        {"member": member_id, "points": points, "now": now, "type": source[0], "id": source[1]},
+    ).one()
+    return Taken(-(row.points or 0), 0, row.seq)
+
+
 def retime(lots: Sequence[tuple[UUID, int, datetime | None, str, str]], *, now: datetime) -> None:
     """Move the release of pending lots: (member, seq of opening, available_at, zone, expiry).
 

@@ -126,3 +126,10 @@ def test_a_return_of_a_line_that_the_order_does_not_have_is_refused():
 def test_refunding_an_order_of_nothing_divides_by_nothing():
     found = remainder([(1, 1, 0)], 0, [refund(1, amount=0), refund(2, lines={1: 1})])
     assert (found.refunded, found.goods) == (0, 0)
+
+
+def test_of_one_instant_returned_goods_come_before_money():
+    facts = [(1, None, 500), (2, {1: 1}, None)]
+    same = [Refund(f"R{n}", DAY, of, amount, False) for n, of, amount in facts]
+    found = remainder([(1, 2, 1000)], 0, same)
+    assert (found.refunded, found.goods) == (1000, 0)
