@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 IN_FORCE, ANNOUNCED, PAST, REPLACED = "in_force", "announced", "past", "replaced"
+STATES = (IN_FORCE, ANNOUNCED, PAST, REPLACED)
 
 
 class Dated(Protocol):
@@ -57,3 +58,11 @@ def arranged(rows: Sequence[Row], now: datetime) -> list[Version[Row]]:
         ]
         found.append(Version(row, state[row.version], earlier[-1] if earlier else None))
     return found[::-1]
+
+
+def after(found: Sequence[Version[Row]], number: int | None) -> Sequence[Version[Row]]:
+    """The versions that stand behind this one in `found`; all of them without a number."""
+    for place, item in enumerate(found):
+        if item.row.version == number:
+            return found[place + 1 :]
+    return found if number is None else []

@@ -27,6 +27,8 @@ PICTURES: tuple[tuple[str, str, Look, str], ...] = (
     ("segments", "marketer", "light", "segments"),
     ("segments-zh-hant-dark", "analyst", "dark", "segments"),
     ("programme", "admin", "light", "programme"),
+    ("ledger", "admin", "light", "ledger"),
+    ("rule-preview", "marketer", "light", "rule"),
 )
 
 
@@ -67,6 +69,15 @@ def show(page: Page, base: str, what: str, member: dict[str, Any]) -> None:
         page.goto(f"{base}/console/till")
         page.fill("#find", member["phone"][-4:])
         page.wait_for_selector("#glance .r-figure")
+    elif what == "ledger":
+        page.goto(f"{base}/console/members/{member['id']}/ledger")
+        page.click("main .r-ledger summary >> nth=0")
+        page.evaluate("scrollTo(0, 0)")
+    elif what == "rule":
+        page.goto(f"{base}/console/programme/rules/new?kind=multiplier")
+        page.fill('[name="/factor"]', "2")
+        page.fill('[name="/name"]', "Double Sunday")
+        page.wait_for_selector("#preview .r-figure")
     elif what == "member":
         page.goto(f"{base}/console/members/{member['id']}")
     else:

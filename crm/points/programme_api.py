@@ -3,13 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from crm import clock
+from crm import clock, versions
 from crm.db import transaction
 from crm.http import Blueprint, needs, principal
-from crm.http.pagination import decode, page, page_of
-from crm.points import programme, rules
-from crm.points.programme_schemas import ProgrammeDocument, ProgrammeQuery
-from crm.points.rule_schemas import RuleChange, RuleIn, RuleOut, RulesQuery
+from crm.http.pagination import PageQuery, decode, page, page_of
+from crm.points import programme, programme_history, rules
+from crm.points.programme_schemas import ProgrammeDocument, ProgrammeQuery, ProgrammeVersionOut
+from crm.points.rule_schemas import RuleChange, RuleIn, RuleOut, RulesQuery, RuleVersionOut
 
 blp = Blueprint("programme", __name__, description="How points are earned, spent and kept.")
 
@@ -35,6 +35,29 @@ def change_programme(body):
     """
     with transaction():
         return programme.change(body, actor=principal(), now=clock.now())
+
+
+@blp.get("/points/programme/versions")
+@needs("programme:read")
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, page_of(ProgrammeVersionOut))
+def list_programme_versions(query):
+    """Every version of the programme, the latest to take effect first.
+
+    `state`: in_force, announced (its time has not come), past, or replaced (a later one for the
+    same instant was written).
+    """
+    (number,) = decode(query["cursor"], int) or (None,)
+    rows = versions.after(programme_history.versions(clock.now()), number)
+    limit = query["limit"]
+    found = page(rows[: limit + 1], limit, lambda item: (item.row.version,))
+    return found | {"data": [_version(item) for item in found["data"]]}
+
+
+def _version(item):
+    row = item.row
+    stamps = {"state": item.state, "created_by": row.created_by, "created_at": row.created_at}
+    return programme_history.settings_of(row) | stamps
 
 
 @blp.get("/points/rules")
@@ -71,6 +94,24 @@ def change_rule(body, id):
     """
     with transaction():
         return rules.document(rules.revise(id, body, actor=principal(), now=clock.now()))
+
+
+@blp.get("/points/rules/<uuid:id>/versions")
+@needs("programme:read")
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, page_of(RuleVersionOut))
+def list_rule_versions(query, id):
+    """Every version of a rule, the newest first."""
+    (number,) = decode(query["cursor"], int) or (None,)
+    rows = programme_history.rule_versions(id)
+    rows = [row for row in rows if number is None or row.version < number]
+    limit = query["limit"]
+    found = page(rows[: limit + 1], limit, lambda row: (row.version,))
+    return found | {"data": [_rule_version(row) for row in found["data"]]}
+
+
+def _rule_version(row):
+    return rules.document(row) | {"created_by": row.created_by, "created_at": row.created_at}
 
 
 @blp.delete("/points/rules/<uuid:id>")

@@ -10,6 +10,7 @@ from crm.errors import N_
 from crm.http import Schema, fields
 from crm.points import programme_settings as settings
 from crm.points.rule import ACTIVITIES
+from crm.versions import STATES
 
 LONGEST_DAYS = 3650
 LONGEST_MONTHS = 600
@@ -173,3 +174,11 @@ class ProgrammeQuery(Schema):
     """Which programme: the one in force at `at`, by default now."""
 
     at = fields.Instant(load_default=None)
+
+
+class ProgrammeVersionOut(ProgrammeDocument):
+    """A version: whole, who wrote it and when, and what it is now."""
+
+    state = fields.Choice(*STATES)
+    created_by = fields.Text()
+    created_at = fields.Instant()

@@ -166,6 +166,13 @@ class RuleOut(RuleFields):
     ended_at = fields.Instant(required=True, allow_none=True)
 
 
+class RuleVersionOut(RuleOut):
+    """One version of a rule, with who wrote it and when."""
+
+    created_by = fields.Text()
+    created_at = fields.Instant()
+
+
 class RulesQuery(PageQuery):
     """A page of rules; those that were ended only if asked for."""
 

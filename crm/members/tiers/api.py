@@ -1,11 +1,12 @@
 """The ladder over HTTP. Every change is a new version and is audited."""
 
-from crm import clock
+from crm import clock, versions
 from crm.db import transaction
 from crm.http import Blueprint, needs, principal
-from crm.members.tiers import ladders
+from crm.http.pagination import PageQuery, decode, page, page_of
+from crm.members.tiers import ladder_history, ladders
 from crm.members.tiers.announcing import announce
-from crm.members.tiers.schemas import LadderIn, LadderQuery
+from crm.members.tiers.schemas import LadderIn, LadderQuery, LadderVersionOut
 
 blp = Blueprint("tiers", __name__, description="The ladder of tiers, and who stands where.")
 
@@ -34,3 +35,26 @@ def change_ladder(body):
         ladder = ladders.change(body, actor=principal(), now=clock.now())
         announce(ladder)
         return ladders.document_of(ladder)
+
+
+@blp.get("/tiers/versions")
+@needs("programme:read")
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, page_of(LadderVersionOut))
+def list_ladder_versions(query):
+    """Every version of the ladder, the latest to take effect first.
+
+    `state`: in_force, announced (its time has not come), past, or replaced (a later one for the
+    same instant was written).
+    """
+    (number,) = decode(query["cursor"], int) or (None,)
+    rows = versions.after(ladder_history.versions(clock.now()), number)
+    limit = query["limit"]
+    found = page(rows[: limit + 1], limit, lambda item: (item.row.version,))
+    return found | {"data": [_version(item) for item in found["data"]]}
+
+
+def _version(item):
+    row = item.row
+    stamps = {"state": item.state, "created_by": row.created_by, "created_at": row.created_at}
+    return ladder_history.document_of(row) | stamps

@@ -9,6 +9,7 @@ import marshmallow as ma
 from crm.errors import N_
 from crm.http import Schema, fields
 from crm.http.fields import Said
+from crm.versions import STATES
 
 METRICS = ("spend", "orders", "points_earned")
 DOWNGRADES = ("one_step", "straight", "never")
@@ -174,3 +175,11 @@ class LadderQuery(Schema):
     """Which ladder: the one in force at `at`, by default now."""
 
     at = fields.Instant(load_default=None)
+
+
+class LadderVersionOut(LadderIn):
+    """A version: whole, who wrote it and when, and what it is now."""
+
+    state = fields.Choice(*STATES)
+    created_by = fields.Text()
+    created_at = fields.Instant()

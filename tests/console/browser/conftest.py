@@ -141,6 +141,7 @@ def opened(
 
 
 def _note(said: ConsoleMessage, complaints: list[str]) -> None:
-    is_the_page_itself = said.location["url"].endswith("/nowhere")
+    # Chromium reports a page that says no (404, 422) as it does a file that could not be loaded.
+    is_the_page_itself = said.page is not None and said.location["url"] == said.page.url
     if said.type in ("error", "warning") and not is_the_page_itself:
         complaints.append(said.text)
