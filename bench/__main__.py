@@ -1,17 +1,20 @@
-"""python -m bench accrual | orders | lookup: print ratios; exit status 1 if one falls short."""
+"""python -m bench NAME: measure, print ratios; exit status 1 if one falls short of its promise."""
 
 import sys
 from pathlib import Path
 
 import click
 
-from bench import accrual, lookup, orders
+from bench import accrual, batch, checking, expiry, growth, hot, lookup, orders, peers, redeem
 
 FOLDER = click.option(
     "--folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="where the temporary database lies: the disk that is measured",
 )
+MEMBERS = click.option("--members", default=100_000, show_default=True)
+ROUNDS = click.option("--rounds", default=5, show_default=True)
+SECONDS = click.option("--seconds", default=10.0, show_default=True, help="of each turn")
 
 
 @click.group()
@@ -19,14 +22,91 @@ def main() -> None:
     """Measure speed beside a yardstick. Needs an otherwise idle machine, and minutes."""
 
 
+def _leave(kept: bool) -> None:
+    sys.exit(0 if kept else 1)
+
+
 @main.command("accrual")
-@click.option("--members", default=100_000, show_default=True)
-@click.option("--rounds", default=5, show_default=True)
-@click.option("--seconds", default=10.0, show_default=True, help="of each turn")
+@MEMBERS
+@ROUNDS
+@SECONDS
 @FOLDER
 def run_accrual(members: int, rounds: int, seconds: float, folder: Path | None) -> None:
     """One award over HTTP against pgbench's seven statements and a Flask + ORM twin."""
-    sys.exit(0 if accrual.run(members, rounds, seconds, folder) else 1)
+    _leave(accrual.run(members, rounds, seconds, folder))
+
+
+@main.command("batch")
+@MEMBERS
+@ROUNDS
+@SECONDS
+@FOLDER
+def run_batch(members: int, rounds: int, seconds: float, folder: Path | None) -> None:
+    """Awards of 1,000 in one request against pgbench's seven statements for each of them."""
+    _leave(batch.run(members, rounds, seconds, folder))
+
+
+@main.command("hot")
+@MEMBERS
+@ROUNDS
+@SECONDS
+@FOLDER
+def run_hot(members: int, rounds: int, seconds: float, folder: Path | None) -> None:
+    """Awards to one member over 16 connections against awards to all."""
+    _leave(hot.run(members, rounds, seconds, folder))
+
+
+@main.command("redeem")
+@click.option("--count", default=2_000, show_default=True, help="redemptions of each turn")
+@ROUNDS
+@FOLDER
+def run_redeem(count: int, rounds: int, folder: Path | None) -> None:
+    """A redemption over ten lots against an ORM loop, and against one over one lot."""
+    _leave(redeem.run(count, rounds, folder))
+
+
+@main.command("expiry")
+@click.option("--members", default=300_000, show_default=True, help="who have 3 or 4 lots each")
+@click.option("--chunk", default=None, type=int, help="members a transaction, else the program's")
+@click.option("--seconds", default=6.0, show_default=True, help="of traffic in each phase")
+@click.option("--rate", default=150.0, show_default=True, help="requests a second meanwhile")
+@FOLDER
+def run_expiry(
+    members: int, chunk: int | None, seconds: float, rate: float, folder: Path | None
+) -> None:
+    """The expiry sweep against the bare statements, and what traffic notices of it."""
+    _leave(expiry.run(members, chunk, seconds, rate, folder))
+
+
+@main.command("growth")
+@click.option("--members", default=1_000_000, show_default=True)
+@click.option("--entries", default=20, show_default=True, help="of each member in the large one")
+@ROUNDS
+@SECONDS
+@FOLDER
+def run_growth(
+    members: int, entries: int, rounds: int, seconds: float, folder: Path | None
+) -> None:
+    """Awards in a large ledger against awards in a small one."""
+    _leave(growth.run(members, entries, rounds, seconds, folder))
+
+
+@main.command("check")
+@click.option("--entries", default=100_000, show_default=True)
+@FOLDER
+def run_check(entries: int, folder: Path | None) -> None:
+    """The ledger's self-check."""
+    _leave(checking.run(entries, folder))
+
+
+@main.command("peers")
+@MEMBERS
+@ROUNDS
+@SECONDS
+@FOLDER
+def run_peers(members: int, rounds: int, seconds: float, folder: Path | None) -> None:
+    """One award over HTTP against two open ledgers from PyPI in the same server."""
+    _leave(peers.run(members, rounds, seconds, folder))
 
 
 @main.command("lookup")
@@ -35,7 +115,7 @@ def run_accrual(members: int, rounds: int, seconds: float, folder: Path | None) 
 @FOLDER
 def run_lookup(members: int, lookups: int, folder: Path | None) -> None:
     """The till's lookup by every shape against that by a full phone number."""
-    sys.exit(0 if lookup.run(members, lookups, folder) else 1)
+    _leave(lookup.run(members, lookups, folder))
 
 
 @main.command("orders")
@@ -43,7 +123,7 @@ def run_lookup(members: int, lookups: int, folder: Path | None) -> None:
 @FOLDER
 def run_orders(count: int, folder: Path | None) -> None:
     """The bulk path of orders in a shop, and in one of ten times as many members and orders."""
-    sys.exit(0 if orders.run(count, folder) else 1)
+    _leave(orders.run(count, folder))
 
 
 if __name__ == "__main__":

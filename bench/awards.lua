@@ -29,8 +29,8 @@ end
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(
-    '\n{"requests":%d,"seconds":%.6f,"errors":%d,"mean_ms":%.3f,"p99_ms":%.3f}\n',
+    '\n{"requests":%d,"seconds":%.6f,"errors":%d,"mean_ms":%.3f,"p99_ms":%.3f,"max_ms":%.3f}\n',
     summary.requests, summary.duration / 1e6,
     errors.connect + errors.read + errors.write + errors.status + errors.timeout,
-    latency.mean / 1e3, latency:percentile(99) / 1e3))
+    latency.mean / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3))
 end

@@ -20,6 +20,7 @@ class Load:
     errors: int
     mean_ms: float
     p99_ms: float | None = None
+    max_ms: float | None = None
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,41 @@ def awards(url: str, secret: str, members: int, seconds: float) -> Load:
             *("-s", str(HERE / "awards.lua"), url, "--", secret, run, str(members)),
         )
     else:
-        words = (url, secret, run, str(members), str(CONNECTIONS), str(seconds))
-        command = (sys.executable, "-m", "bench.generator", *words)
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent)
+        words = (url, secret, run, f"1-{members}", str(CONNECTIONS), str(seconds), "0")
+        command = (sys.executable, "-m", "bench.generator", "award", *words)
+    return _generated(command)
+
+
+def requests(
+    kind: str,
+    url: str,
+    secret: str,
+    members: int,
+    seconds: float,
+    *,
+    connections: int,
+    rate: float = 0,
+    first: int = 1,
+) -> Load:
+    """Requests of a kind (award, batch, redeem) for members `first` to `members`, by our own
+    generator; `rate` a second, or as fast as they are answered."""
+    who = f"{first}-{members}"
+    words = (url, secret, uuid4().hex[:12], who, str(connections), str(seconds), str(rate))
+    return _generated((sys.executable, "-m", "bench.generator", kind, *words))
+
+
+def _generated(command: Sequence[str]) -> Load:
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE.parent)
+    if answer.returncode:
+        raise SystemExit(f"the load generator failed: {answer.stderr.strip()}")
     found = json.loads(answer.stdout.strip().splitlines()[-1])
     return Load(
-        found["requests"], found["seconds"], found["errors"], found["mean_ms"], found["p99_ms"]
+        found["requests"],
+        found["seconds"],
+        found["errors"],
+        found["mean_ms"],
+        found["p99_ms"],
+        found["max_ms"],
     )
 
 

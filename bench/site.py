@@ -54,22 +54,35 @@ class Site:
             connection.execute(f"CREATE DATABASE {name}")
         return make_url(self.database_url).set(database=name).render_as_string(False)
 
-    def app(self) -> Flask:
+    def app(self, database_url: str | None = None) -> Flask:
         """The application in this process, for seeding and checking."""
-        return create_app(Config.read(self.environment))
+        own = {"DATABASE_URL": database_url} if database_url else {}
+        return create_app(Config.read({**self.environment, **own}))
 
     @contextmanager
     def serving(
-        self, name: str, database_url: str, application: Sequence[str] = ("wsgi:app",)
+        self,
+        name: str,
+        database_url: str,
+        application: Sequence[str] = ("wsgi:app",),
+        python: str | None = None,
     ) -> Iterator[Server]:
-        """A WSGI application under the very granian settings that the launcher gives ours."""
+        """A WSGI application under the very granian settings that the launcher gives ours.
+
+        `python` is the interpreter, where it is not this one.
+        """
         address = Address("127.0.0.1", free_port())
         web = programs.servers(self.home, self.environment, address)[-1]
         place = web.command.index("wsgi:app")
         program = dataclasses.replace(
             web,
             name=name,
-            command=(*web.command[:place], *application, *web.command[place + 1 :]),
+            command=(
+                python or web.command[0],
+                *web.command[1:place],
+                *application,
+                *web.command[place + 1 :],
+            ),
             environment={**web.environment, "DATABASE_URL": database_url},
             log=self.home.log(name),
         )

@@ -74,6 +74,14 @@ class Lot(db.Model):
     expires_at: Mapped[Instant]
 
 
+class Movement(db.Model):
+    __tablename__ = "movement"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    entry_id: Mapped[UUID] = mapped_column(ForeignKey("entry.id"))
+    lot_id: Mapped[UUID] = mapped_column(ForeignKey("lot.id"))
+    points: Mapped[int]
+
+
 class IdempotencyKey(db.Model):
     __tablename__ = "idempotency_key"
     key: Mapped[str] = mapped_column(primary_key=True)
