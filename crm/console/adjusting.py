@@ -1,6 +1,6 @@
 """The form to adjust a member's points by hand, and what it says before it is sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -95,9 +95,9 @@ def adjust(member_id: UUID) -> str | tuple[str, int] | Response:
         with transaction():
             done = adjustments.adjust(ask, by=principal(), now=now)
     except Refused as refused:
-        wrong = Form(**vars(form) | {"said": {"": problems.document(refused)["detail"]}})
+        wrong = replace(form, said={"": problems.document(refused)["detail"]})
         return _page(found, wrong), refused.status
-    became = {"adjusted": ask.points} if done.approval is None else {"asked": ask.points}
+    became: dict[str, Any] = {"adjusted" if done.approval is None else "asked": ask.points}
     return redirect(url_for("console.member", member_id=member_id, **became), 303)
 
 
@@ -106,7 +106,7 @@ def adjust(member_id: UUID) -> str | tuple[str, int] | Response:
 def forecast(member_id: UUID) -> str:
     """What would happen with the points typed so far: a sentence for the form's live region."""
     now = clock.now()
-    points = _whole(request.args.get("points", ""))
+    points = whole(request.args.get("points", ""))
     if not points or abs(points) > POINTS_LIMIT:
         return ""
     available = balances.balance(person.load(member_id).id, now, now=now)["available"]
@@ -125,12 +125,13 @@ def forecast(member_id: UUID) -> str:
 
 
 def done() -> str:
-    """What the address says has just been done, in words; nothing for what it does not say."""
+    """What the address says has just been done with points, in words; else nothing."""
     for name, text in (
         ("adjusted", N_("Adjusted by {points} points.")),
+        ("given_back", N_("Given back: {points} points.")),
         ("asked", N_("Sent for approval: {points} points. Somebody else decides it.")),
     ):
-        points = _whole(request.args.get(name, ""))
+        points = whole(request.args.get(name, ""))
         if points and abs(points) <= POINTS_LIMIT:
             return say(text, points=formats.signed(points))
     return ""
@@ -187,7 +188,7 @@ def _page(found: Member, form: Form) -> str:
 def _read() -> tuple[Form, dict[str, Any]]:
     """The form as it was sent, and what of it goes into an adjustment."""
     given = {name: request.form.get(name, "").strip()[:1000] for name in FIELDS}
-    typed: dict[str, Any] = given | {"points": _whole(given["points"])}
+    typed: dict[str, Any] = given | {"points": whole(given["points"])}
     typed["member_text"] = given["member_text"] or None
     said: dict[str, str] = {}
     body: dict[str, Any] = {}
@@ -208,7 +209,7 @@ def _id() -> UUID:
         return uuid7()
 
 
-def _whole(typed: str) -> int | None:
+def whole(typed: str) -> int | None:
     """+200, −50, 1,000, ２００: a whole number as people type it."""
     plain = typed.strip().replace("−", "-").replace("－", "-").replace("＋", "+")
     plain = plain.replace(",", "").replace("，", "").replace(" ", "")

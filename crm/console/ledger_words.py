@@ -41,6 +41,7 @@ AWARDS = {
     "award:birthday": N_("Birthday"),
     "award:survey": N_("Survey answered"),
 }
+SPENDING = ("redeem", "capture")  # entries of these kinds can be given back
 SOON = timedelta(days=30)
 INSTANT = timedelta(microseconds=1)
 
@@ -74,6 +75,7 @@ def entry(
         "source": row["reason"] or numbers.get(source["id"]) or _reference(source),
         "points": row["points"],
         "balance": row["balance_after"],
+        "spent_by": row["id"] if row["kind"] in SPENDING else None,
     }
 
 

@@ -34,6 +34,8 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                     "console.order",
                     "console.adjust_form",
                     "console.adjust",
+                    "console.reverse_form",
+                    "console.reverse",
                 ),
             ),
             Place(

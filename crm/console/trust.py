@@ -34,6 +34,7 @@ PROMISES = {
     "restored_points_expire": N_("Points given back expire as they would have"),
     "transfers_come_in_pairs": N_("What one member gave another got"),
     "clawback_is_at_most_earned": N_("No refund took back more than was earned"),
+    "approved_adjustments_are_applied": N_("What a second person approved was done, once"),
     "merge_entries_come_in_pairs": N_("What left one record by a merge came into the other"),
     "merged_accounts_are_empty": N_("A record that was merged away holds no points"),
 }

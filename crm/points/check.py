@@ -92,8 +92,9 @@ INVARIANTS: dict[str, str] = {
     "earning_has_one_source": """
         SELECT e.member_id, e.seq, format('source %s %s', e.source_type, e.source_id) AS detail
         FROM points_entry e LEFT JOIN points_source s
-            ON s.key = points_source_key(e.source_type, e.source_id)
-        WHERE e.kind IN ('earn', 'award')
+            ON s.key = points_source_key(
+                CASE e.kind WHEN 'adjust' THEN 'adjustment' ELSE e.source_type END, e.source_id)
+        WHERE e.kind IN ('earn', 'award', 'adjust')
           AND (s.member_id, s.seq) IS DISTINCT FROM (e.member_id, e.seq)""",
     "movements_follow_their_entry": """
         SELECT e.member_id, e.seq,
@@ -123,7 +124,7 @@ INVARIANTS: dict[str, str] = {
         FROM points_movement m
         JOIN points_entry e USING (member_id, seq)
         JOIN points_lot l ON l.member_id = m.member_id AND l.id = m.lot_id
-        WHERE e.kind IN ('redeem', 'absorb', 'transfer') AND m.points < 0
+        WHERE e.kind IN ('redeem', 'absorb', 'transfer', 'adjust') AND m.points < 0
           AND NOT coalesce(l.available_at <= e.occurred_at
                            AND (l.expires_at IS NULL OR l.expires_at > e.occurred_at), false)""",
     "held_is_what_open_holds_keep": """
@@ -229,6 +230,17 @@ INVARIANTS: dict[str, str] = {
             FROM points_entry WHERE kind = 'earn' GROUP BY source_type, source
         ) e USING (source_type, source)
         WHERE c.points > coalesce(e.points, 0)""",
+    "approved_adjustments_are_applied": """
+        SELECT (a.payload ->> 'member_id')::uuid AS member_id, e.seq,
+               format('request %s is %s, of %s points; entry of %s', a.id, a.state,
+                      a.payload ->> 'points', e.points) AS detail
+        FROM approval a
+        LEFT JOIN points_source s ON s.key = points_source_key('adjustment', a.id::text)
+        LEFT JOIN points_entry e ON e.member_id = s.member_id AND e.seq = s.seq
+        WHERE a.kind = 'points.adjustment' AND CASE a.state
+            WHEN 'approved' THEN (e.member_id::text, e.points::text) IS DISTINCT FROM
+                                 (a.payload ->> 'member_id', a.payload ->> 'points')
+            ELSE e.seq IS NOT NULL END""",
     "merge_entries_come_in_pairs": """
         SELECT e.member_id, e.seq,
                format('merge %s: %s here, %s at entry %s of %s', e.source_id, e.points, o.points,

@@ -26,6 +26,7 @@ class Shop:
     lin: str
     evil: str
     nobody: str
+    spent: str  # the entry of a redemption by Lin
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def furnish(api: Api) -> Shop:
     member = {"id": lin}
     award = {"member": member, "activity": "review", "source_key": "r-1", "points": 30}
     _ok(api.post("/points/awards", award))
-    _ok(api.post("/points/redemptions", {"member": member, "points": 100, "reference": "till-7"}))
+    spent = _ok(
+        api.post("/points/redemptions", {"member": member, "points": 100, "reference": "till-7"})
+    )
     _ok(
         api.post(
             "/points/adjustments",
@@ -64,7 +67,7 @@ def furnish(api: Api) -> Shop:
     refund = {"refunded_at": _text(now - timedelta(days=2)), "amount": 4_000}
     _ok(api.put("/orders/pos/JA-2/refunds/R-1", refund))
     calculate_segments()
-    return Shop(lin, evil, nobody)
+    return Shop(lin, evil, nobody, spent["id"])
 
 
 def buy(api: Api, body: dict[str, Any]) -> None:

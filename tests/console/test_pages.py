@@ -37,6 +37,7 @@ PAGES = {
     "/trust": "ledger:read",
     "/trust/ledger": "ledger:read",
     "/members/{lin}/adjust": "points:adjust",
+    "/members/{lin}/spent/{spent}/reverse": "points:write",
     "/approvals": "approvals:read",
     "/approvals/history": "approvals:read",
     "/account": None,

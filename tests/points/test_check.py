@@ -77,6 +77,12 @@ BREACHES = {
     "hold_has_its_entries": ("UPDATE points_hold SET captured = 99 WHERE opened_by = 5", 6),
     "entries_of_holds_have_their_hold": ("DELETE FROM points_hold WHERE opened_by = 7", 7),
     "capture_takes_what_was_held": (f"UPDATE points_hold_lot SET points = 50 {SPENT}", 6),
+    "approved_adjustments_are_applied": (
+        """INSERT INTO approval SELECT uuidv7(), 'points.adjustment', 'member', member_id::text,
+               jsonb_build_object('member_id', member_id, 'points', 5), 'staff', uuidv7(), 'x',
+               now(), now() + interval '1 day', 'approved', 'staff', uuidv7(), 'y', now(), NULL,
+               '{}' FROM points_account""", None,
+    ),
     "clawback_is_at_most_earned": ("UPDATE points_entry SET kind = 'clawback' WHERE seq = 2", 2),
     "merge_entries_come_in_pairs": ("UPDATE points_entry SET kind = 'merge' WHERE seq = 2", 2),
     "merged_accounts_are_empty": (

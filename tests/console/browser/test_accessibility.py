@@ -30,6 +30,7 @@ PAGES = {
     "trust": "/console/trust",
     "liability": "/console/liability",
     "adjust": "/console/members/{lin}/adjust",
+    "give back": "/console/members/{lin}/spent/{spent}/reverse",
     "approvals": "/console/approvals",
     "approvals history": "/console/approvals/history",
     "account": "/console/account",
