@@ -13,14 +13,16 @@ from crm.db import db
 from crm.orders.earnings import EARNING
 from crm.orders.errors import HoldOfAnother, HoldUsed, TenderTooLarge
 from crm.orders.incoming import Incoming
-from crm.orders.kept import Kept
+from crm.orders.kept import Collision, Kept
 from crm.points import holds, postings, restoring
 from crm.points.errors import HoldNotFound, InsufficientPoints
 from crm.points.holds import Hold
 from crm.points.programme_settings import Programme
 from crm.points.rulebook import Rulebook
 
-USERS = text("SELECT points_hold, id FROM orders WHERE points_hold = ANY (:ids)")
+USERS = text("""
+    SELECT points_hold, channel, order_no FROM orders WHERE points_hold = ANY (:ids)
+""")
 
 
 def worth(points: int, programme: Programme) -> int:
@@ -46,7 +48,7 @@ class Tenders:
         self.book, self.now = book, now
         self._expected: set[UUID] = set()
         self._holds: dict[UUID, Hold] = {}
-        self._users: dict[UUID, UUID] = {}
+        self._users: dict[UUID, tuple[str, str]] = {}  # which order names a hold
         self._again: dict[UUID, tuple[UUID, int]] = {}  # orders paid again: whose, how many points
         self.captures: list[Kept] = []
         self.voids: list[UUID] = []
@@ -64,7 +66,8 @@ class Tenders:
 
         A write that names none keeps the one that is known. Raises `HoldNotFound`,
         `HoldOfAnother`, `HoldUsed`, `HoldExpired`, `HoldVoid`, `HoldCaptured`, `TenderTooLarge`;
-        `InsufficientPoints` if the order is paid again and the points that it gave back are gone.
+        `InsufficientPoints` if the order is paid again and the points that it gave back are gone;
+        `Collision` if another transaction has just written the same new order.
         """
         named, ours = given.points_hold, known.points_hold if known else None
         if known is not None and known.spent and named in (None, ours):
@@ -86,8 +89,10 @@ class Tenders:
             raise HoldNotFound(pointer="/points_hold")
         if hold.member_id != owner:
             raise HoldOfAnother(pointer="/points_hold")
-        if named in self._users and (known is None or self._users[named] != known.id):
+        if self._users.get(named, given.key) != given.key:
             raise HoldUsed(pointer="/points_hold")
+        if named in self._users and known is None:
+            raise Collision()  # a twin of this write was faster
         if given.status == "cancelled":
             return
         holds.check_open(hold, self.now, pointer="/points_hold")
@@ -116,7 +121,7 @@ class Tenders:
             self._give_free(order.points_hold)
         order.points_hold, order.spent_seq, order.spender = hold_id, None, None
         order.spent = order.tender = order.restored = 0
-        self._users[hold_id] = order.id
+        self._users[hold_id] = order.key
 
     def follow(self, order: Kept) -> None:
         """Let the order's hold and the points that paid for it follow its state and refunds."""
@@ -154,7 +159,7 @@ class Tenders:
             wanted = [*({hold_id} | self._expected) - self._holds.keys()]
             self._holds.update(holds.find_many(wanted))
             for row in db.session.execute(USERS, {"ids": wanted}):
-                self._users.setdefault(row.points_hold, row.id)
+                self._users.setdefault(row.points_hold, (row.channel, row.order_no))
             self._expected.clear()
         return self._holds.get(hold_id)
 

@@ -305,3 +305,22 @@ def test_money_that_is_kept_for_missing_points_is_never_more_than_the_refund_pay
     answer = refund(admin, "R", amount=25_000)
     assert answer["deduct_from_refund"] == {"points": 0, "value": 0}
     assert answer["refunds"][0]["deduct"] == 0
+
+
+def test_a_merge_takes_along_what_an_order_was_paid_with(admin, member, owner):
+    """The hold of a placed order, and the points that refunds give back."""
+    other = member()
+    put(admin, recent(owner, points_hold=hold(admin, owner, 4000)))
+    put(admin, recent(owner, "placed", points_hold=(held := hold(admin, owner, 2000))), "B")
+    merged = admin.post(f"/members/{other}/merge", {"from": {"id": str(owner)}})
+    assert merged.status_code == 201, merged.json
+    assert points(admin, other)[:2] == (4000, 2000)
+    assert put(admin, recent(other, "paid", 1, points_hold=held), "B").json["tender"] == {
+        "points": 2000, "value": 2000, "restored_value": 0,
+    }  # fmt: skip
+    assert points(admin, other)[:2] == (4000, 0)
+    assert refund(admin, "R1", amount=12_500)["restored"] == 2000
+    assert refund(admin, "R2", amount=12_500)["restored"] == 4000
+    assert refund(admin, "R3", "B", amount=25_000)["restored"] == 2000
+    assert points(admin, other) == (10_000, 0, 0, 0)
+    assert not check.run()
