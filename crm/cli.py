@@ -76,6 +76,7 @@ def ledger_check() -> None:
     """Verify every invariant of the ledger; the exit status is 1 if one is broken."""
     app = create_app()
     with app.app_context():
+        check.take_time()
         breaches = check.run()
         for breach in breaches:
             place = f"member {breach.member_id}, entry {breach.seq}"

@@ -77,6 +77,7 @@ def end_holds(slot: datetime) -> int:
 @job("ledger.check", every="10 19 * * *", due_from=never_on_the_way)
 def nightly_check(slot: datetime) -> int:
     """Verify every invariant at night; breaches go to the log as errors."""
+    check.take_time()
     breaches = check.run()
     for breach in breaches:
         logger.error("ledger breach %s", breach.document())

@@ -214,3 +214,16 @@ def test_the_nightly_check_writes_breaches_to_the_log(member, caplog, monkeypatc
     break_it(BREACHES["balance_is_sum_of_entries"][0])
     assert jobs.nightly_check(JUNE) == 2
     assert str(member) in caplog.text
+
+
+def test_the_nightly_check_is_not_cut_off_and_what_follows_it_is(
+    committed, monkeypatch: pytest.MonkeyPatch
+):
+    def limit():
+        return db.session.scalar(text("SHOW statement_timeout"))
+
+    usual, seen = limit(), []
+    monkeypatch.setattr(check, "run", lambda: seen.append(limit()) or [])
+    jobs.nightly_check(JUNE)
+    assert (seen, limit()) == (["0"], usual)
+    assert usual not in ("0", "")
