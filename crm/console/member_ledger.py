@@ -119,6 +119,6 @@ def _entry(
         "happened": f"{happened:%Y-%m-%d %H:%M}",
         "recorded": f"{recorded:%Y-%m-%d %H:%M}" if late else "",
         "actor": row.actor or "",
-        "reason": row.reason or "",
+        "why": [text for text in (row.reason, (row.data or {}).get("note")) if text],
         "lots": [ledger_lots.touch(one, known, zone) for one in lots],
     }

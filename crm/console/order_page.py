@@ -13,6 +13,7 @@ from crm.console import formats, person
 from crm.console.blueprint import blp
 from crm.console.member_ledger import zone_of
 from crm.console.member_orders import STATES
+from crm.console.rule_told import called
 from crm.console.words import say
 from crm.db import db
 from crm.errors import N_
@@ -51,7 +52,7 @@ def order(order_id: UUID) -> str:
         earned=_earned(shown, zone),
         reasons=[_reason(share, found.placed_at) for share in shown["earned"]["breakdown"]],
         detail=why["detail"],
-        missed=why["not_applied"],
+        missed=[(called(one["name"], one["kind"]), one["detail"]) for one in why["not_applied"]],
     )
 
 
@@ -107,7 +108,7 @@ def _reason(share: dict[str, Any], at: datetime) -> dict[str, Any]:
     name = storage.ladder_at(at).tier(share["name"]).name(locale()) if is_tier else ""
     return {
         "rule": None if is_tier else share["rule_id"],
-        "name": name or share["name"],
+        "name": name or called(share["name"], share["kind"]),
         "version": share["version"],
         "factor": share.get("factor", ""),
         "points": share["points"],

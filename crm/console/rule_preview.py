@@ -11,15 +11,18 @@ from uuid import UUID
 
 from crm.console import formats
 from crm.console.forms import Manner
+from crm.console.rule_told import called
 from crm.console.words import say
 from crm.errors import N_
 from crm.http import Schema, fields
 from crm.i18n import locale
 from crm.ids import uuid7
 from crm.members.tiers import storage
+from crm.members.tiers.ladder import Ladder
 from crm.points import acts, earning, rulebook
 from crm.points.acts import Act, Given
 from crm.points.cart import Cart, CartLine, EarningFacts
+from crm.points.earning import RuleShare
 from crm.points.explaining import missed_for_act, missed_for_order
 from crm.points.programme_settings import Programme
 from crm.points.rule import ACTIVITY, Rule, rank
@@ -126,7 +129,9 @@ def _cart(
     ladder = storage.ladder_at(tried.at)
     parts = [
         {
-            "name": share.name if share.rule_id else ladder.tier(share.name).name(locale()),
+            "name": called(share.name, share.kind)
+            if share.rule_id
+            else ladder.tier(share.name).name(locale()),
             "points": formats.number(share.points, 0 if share.points.denominator == 1 else 2),
             "own": share.rule_id == tried.draft.id,
             "capped": share.capped_by is not None,
@@ -144,6 +149,13 @@ def _cart(
         "capped": bool(found.capped_by),
         "why": _reason(why, manner) if why else "",
     }
+
+
+def _part(share: RuleShare, ladder: Ladder) -> str:
+    """A rule by its name, the tier's own multiplier by the tier's."""
+    if share.rule_id is None:
+        return ladder.tier(share.name).name(locale())
+    return called(share.name, share.kind)
 
 
 def _act(
@@ -164,7 +176,7 @@ def _act(
     why = next((item.why for item in missed if item.rule.id == tried.draft.id), None)
     parts = [
         {
-            "name": share.rule.name,
+            "name": called(share.rule.name, share.rule.kind),
             "points": formats.number(share.granted),
             "own": share.rule.id == tried.draft.id,
             "capped": share.capped_by is not None,

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from crm.console import formats
-from crm.console.rule_words import ACTIVITIES
+from crm.console.rule_words import ACTIVITIES, KINDS
 from crm.console.words import ngettext, say
 from crm.errors import N_
 from crm.i18n import gettext, locale
@@ -40,10 +40,15 @@ def told(rule: Rule, currency: str, known: Names) -> dict[str, Any]:
     """A rule for a table: its name, what it gives, the conditions."""
     return {
         "id": rule.id,
-        "name": rule.name,
+        "name": called(rule.name, rule.kind),
         "gives": gives(rule, currency),
         "when": list(conditions(rule.conditions, currency, known)),
     }
+
+
+def called(name: str, kind: str) -> str:
+    """A rule's name; one that was given none is called by its kind."""
+    return gettext(KINDS[kind]) if name == kind else name
 
 
 def factor(value: Fraction) -> str:

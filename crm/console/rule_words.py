@@ -34,7 +34,7 @@ ACTIVITIES = {
     "custom": N_("an occasion of the shop’s own"),
 }
 LABELS = {
-    "/name": N_("Name"),
+    "/name": N_("Name of the rule"),
     "/points": N_("Points"),
     "/per_amount": N_("For each"),
     "/factor": N_("Factor"),
@@ -57,8 +57,8 @@ LABELS = {
     "/conditions/labels": N_("Labels"),
     "/conditions/stores": N_("Stores"),
     "/conditions/channels": N_("Channels"),
-    "/conditions/tiers": N_("Tiers"),
-    "/conditions/segments": N_("Segments"),
+    "/conditions/tiers": N_("Members’ tiers"),
+    "/conditions/segments": N_("Members’ segments"),
     "/conditions/weekdays": N_("Days of the week"),
     "/conditions/local_time/from": N_("From (time of day)"),
     "/conditions/local_time/to": N_("Until (time of day)"),
@@ -104,7 +104,7 @@ CART_LABELS = {
     "labels": N_("Labels"),
     "quantity": N_("Pieces"),
     "unit_price": N_("Price"),
-    "/cart/at": N_("Placed at"),
+    "/cart/at": N_("Time"),
     "/cart/store": N_("Store"),
     "/cart/store#any": N_("none"),
     "/cart/channel": N_("Channel"),

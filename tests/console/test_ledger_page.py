@@ -213,3 +213,12 @@ def test_points_given_back_and_sent_on_lead_to_their_other_side(
     other = visitor.get(f"/members/{shop.evil}/ledger")
     assert f'href="/console/members/{shop.lin}/ledger"' in other.text
     assert "Opened a lot of 50 points" in words(other)
+
+
+def test_an_adjustment_says_its_reason_and_the_note(signed_in: As, shop: Shop, admin: Api):
+    body = {"member": {"id": shop.nobody}, "points": 40, "reason_code": "complaint"}
+    body |= {"note": "the box was dented", "member_text": "Sorry for the box"}
+    assert admin.post("/points/adjustments", body).status_code == 201
+    page = words(signed_in("clerk").get(f"/members/{shop.nobody}/ledger"))
+    assert "Adjusted: Complaint settled" in page
+    assert "Sorry for the box the box was dented" in page

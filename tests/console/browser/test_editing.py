@@ -18,7 +18,7 @@ def test_the_points_of_a_draft_follow_while_one_types(opened: Opened):
     expect(page.locator("#preview")).to_contain_text("now it is 100")
     page.fill('[name="/cart/lines/0/unit_price"]', "50")
     expect(page.locator("#preview .r-figure")).to_have_text("150 points")
-    page.get_by_label("Gold", exact=True).check()
+    page.get_by_role("checkbox", name="Gold").check()
     expect(page.locator("#preview")).to_contain_text("This rule gives nothing here.")
     page.get_by_label("The member’s tier").select_option("gold")
     expect(page.locator("#preview")).to_contain_text("this rule")
