@@ -4,7 +4,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from crm.console import forms
+from crm.console import forms, mistakes
 from crm.console.forms import Leaf, Manner
 from crm.console.rule_preview import PreviewIn, PreviewLine
 from crm.console.rule_words import CART_LABELS
@@ -49,7 +49,7 @@ def read_cart(
         read = forms.read(line_leaves(place), given, manner, blank="omit")
         line = read.get("cart", {}).get("lines", {}).get(str(place), {})
         if any(value for name, value in line.items() if name != "quantity"):
-            lines.append(forms.load(PreviewLine(), line, f"/cart/lines/{place}"))
+            lines.append(mistakes.load(PreviewLine(), line, f"/cart/lines/{place}"))
     if goods and not lines:
         raise Invalid([FieldError("/cart/lines/0/unit_price", "required", NO_GOODS)])
-    return lines, forms.load(PreviewIn(), facts, "/cart")
+    return lines, mistakes.load(PreviewIn(), facts, "/cart")

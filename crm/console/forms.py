@@ -6,55 +6,46 @@ times, lists with an entry on each line.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import marshmallow as ma
 from babel.numbers import get_currency_precision
 from werkzeug.datastructures import MultiDict
 
-from crm.console import formats
-from crm.errors import N_, FieldError, Invalid, Refused
-from crm.http import fields, problems
-from crm.http.schema import invalid
+from crm.console.leaves import (
+    FLAG,
+    INSTANT,
+    LINES,
+    MAYBE,
+    MONEY,
+    NUMBERS,
+    WHOLE,
+    Leaf,
+    Manner,
+    leaves,
+    look_up,
+)
+from crm.http import fields
 
-WHOLE, MONEY, FLAG, MAYBE, CHOICE = "whole", "money", "flag", "maybe", "choice"
-INSTANT, NUMBERS, LINES, TEXT = "instant", "numbers", "lines", "text"
+__all__ = [
+    "Form",
+    "Leaf",
+    "Manner",
+    "amount",
+    "decimal",
+    "instant",
+    "leaves",
+    "local",
+    "look_up",
+    "read",
+    "typed",
+    "values",
+]
+
 LONGEST = 200_000  # characters of one field
-NO_AMOUNT = N_("This must be an amount such as 12.50.")
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """One value of a document: where it stands, and the field of the schema that judges it."""
-
-    pointer: str
-    field: ma.fields.Field
-
-    @property
-    def kind(self) -> str:
-        """How it is written in a form."""
-        one = self.field
-        if isinstance(one, fields.Items):
-            return NUMBERS if isinstance(one.inner, fields.Whole) else LINES
-        if isinstance(one, fields.Flag):
-            return MAYBE if one.allow_none else FLAG
-        if isinstance(one, fields.Whole):
-            return MONEY if one.high == fields.MINOR_LIMIT else WHOLE
-        if isinstance(one, fields.Choice):
-            return CHOICE
-        return INSTANT if isinstance(one, fields.Instant) else TEXT
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How amounts and times are written: the programme's currency and clock."""
-
-    currency: str
-    zone: tzinfo
 
 
 @dataclass
@@ -69,21 +60,6 @@ class Form:
         """Whether `option` is chosen in a field."""
         value = self.values.get(pointer)
         return option in value if isinstance(value, list) else value == option
-
-
-def leaves(schema: type[ma.Schema], at: str = "", *, skip: Iterable[str] = ()) -> Iterator[Leaf]:
-    """The values that documents of this schema hold, but for the names in `skip`.
-
-    Lists of objects are left out: who has one in a form knows how it is drawn.
-    """
-    for name, one in schema().load_fields.items():
-        pointer = f"{at}/{one.data_key or name}"
-        if name in skip:
-            continue
-        if isinstance(one, fields.Nested):
-            yield from leaves(type(one.schema), pointer)
-        elif not (isinstance(one, fields.Items) and isinstance(one.inner, fields.Nested)):
-            yield Leaf(pointer, one)
 
 
 def read(
@@ -164,14 +140,6 @@ def _put(document: dict[str, Any], pointer: str, value: Any) -> None:
     document[name] = value
 
 
-def look_up(document: Mapping[str, Any], pointer: str) -> Any:
-    """The value at a pointer; None where there is nothing."""
-    found: Any = document
-    for step in pointer.split("/")[1:]:
-        found = found.get(step) if isinstance(found, Mapping) else None
-    return found
-
-
 def values(known: Iterable[Leaf], document: Mapping[str, Any], manner: Manner) -> dict[str, Any]:
     """A document's values as a form writes them."""
     return {leaf.pointer: _written(leaf, look_up(document, leaf.pointer), manner) for leaf in known}
@@ -216,44 +184,3 @@ def typed(known: Iterable[Leaf], given: MultiDict[str, str]) -> dict[str, Any]:
         else:
             found[leaf.pointer] = given.get(leaf.pointer, "")
     return found
-
-
-def load(schema: ma.Schema, document: Mapping[str, Any], at: str = "") -> dict[str, Any]:
-    """The document as the schema reads it. Raises `Invalid`."""
-    try:
-        return schema.load(document)  # type: ignore[return-value]  # one object, not many
-    except ma.ValidationError as error:
-        raise invalid(error, at) from None
-
-
-def blame(form: Form, refused: Refused, known: Iterable[Leaf], manner: Manner) -> None:
-    """Put each mistake beside its field; what belongs to no field is said above them all."""
-    by_pointer = {leaf.pointer: leaf for leaf in known}
-    if not isinstance(refused, Invalid):
-        said = problems.document(refused)["detail"]
-        if refused.pointer in by_pointer:
-            form.errors[refused.pointer] = said
-        else:
-            form.said.append(said)
-        return
-    for error in refused.errors:
-        pointer = error.pointer
-        while pointer and pointer not in by_pointer:
-            pointer = pointer.rpartition("/")[0]  # an entry of a list is shown with its list
-        leaf = by_pointer.get(pointer)
-        text = _sentence(error, leaf, manner)
-        if leaf is None:
-            form.said.append(text)
-        else:
-            form.errors.setdefault(pointer, text)
-
-
-def _sentence(error: FieldError, leaf: Leaf | None, manner: Manner) -> str:
-    facts = dict(error.facts)
-    if leaf is not None and leaf.kind == MONEY:
-        if error.code == "invalid_type":
-            return problems.say(NO_AMOUNT, {})
-        for name, value in facts.items():
-            if isinstance(value, int):
-                facts[name] = formats.money(value, manner.currency)
-    return problems.say(error.detail, facts)

@@ -8,7 +8,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from crm import clock
-from crm.console import forms, ladder_form, ladder_told
+from crm.console import forms, ladder_form, ladder_told, mistakes
 from crm.console.blueprint import blp
 from crm.console.forms import Form
 from crm.console.ladder_form import EFFECTIVE, SETTINGS, asked_leaves, plain_leaves
@@ -84,7 +84,7 @@ def change_ladder() -> Answer:
     manner, moved = manner_at(now), {}
     try:
         document, moved = ladder_form.read(request.form, manner, _tiers_of(base, now))
-        body = forms.load(LadderIn(), document | {"version": read})
+        body = mistakes.load(LadderIn(), document | {"version": read})
         at = body.get("effective_at") or now
         with transaction():
             there = ladders.document_at(at)
@@ -97,7 +97,7 @@ def change_ladder() -> Answer:
         return _overtaken(form, read, now), refused.status
     except Refused as refused:
         known = ladder_form.every_leaf(ladder_form.places(request.form))
-        forms.blame(form, _placed(refused, moved), known, manner)
+        mistakes.blame(form, _placed(refused, moved), known, manner)
         return _page(form, now, read=read, base=base), refused.status
     return redirect(url_for("console.ladder", saved=written.version), 303)
 

@@ -9,16 +9,15 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from crm import clock
-from crm.console import forms, rule_forms, rule_preview
+from crm.console import forms, mistakes, rule_forms, rule_trial
 from crm.console.blueprint import blp
-from crm.console.cart_form import CART_WORDS, LINES, cart_leaves, line_leaves, read_cart
-from crm.console.forms import Form, Manner
+from crm.console.cart_form import CART_WORDS, LINES, cart_leaves, line_leaves
+from crm.console.forms import Form
 from crm.console.rule_forms import WORDS, leaves_of, names_at
 from crm.console.rule_words import KINDS, KINDS_TOLD
 from crm.console.settings_page import manner_at
-from crm.console.words import say
 from crm.db import transaction
-from crm.errors import N_, NotFound, Refused
+from crm.errors import NotFound, Refused
 from crm.http.permissions import needs
 from crm.http.principal import principal
 from crm.i18n import gettext
@@ -51,12 +50,12 @@ def create_rule() -> Answer:
     manner = manner_at(now)
     form = Form(forms.typed(leaves_of(kind), request.form))
     try:
-        body = forms.load(RuleIn(), _document(kind, manner))
+        body = mistakes.load(RuleIn(), rule_trial.document(request.form, kind, manner))
         with transaction():
             made = rules.create(body, actor=principal(), now=now)
             made_id = made.id
     except Refused as refused:
-        forms.blame(form, refused, leaves_of(kind), manner)
+        mistakes.blame(form, refused, leaves_of(kind), manner)
         return _page(form, kind, None, now, typed=True), refused.status
     return redirect(url_for("console.rule", rule_id=made_id, saved=1), 303)
 
@@ -84,11 +83,13 @@ def change_rule(rule_id: UUID) -> Answer:
     form = Form(forms.typed(leaves_of(kind), request.form))
     read = request.form.get("version", type=int) or newest.version
     try:
-        body = forms.load(RuleChange(), _document(kind, manner) | {"version": read})
+        body = mistakes.load(
+            RuleChange(), rule_trial.document(request.form, kind, manner) | {"version": read}
+        )
         with transaction():
             number = rules.revise(rule_id, body, actor=principal(), now=now).version
     except Refused as refused:
-        forms.blame(form, refused, leaves_of(kind), manner)
+        mistakes.blame(form, refused, leaves_of(kind), manner)
         return _page(form, kind, rule_id, now, version=newest.version, typed=True), refused.status
     return redirect(url_for("console.rule", rule_id=rule_id, saved=number), 303)
 
@@ -101,20 +102,13 @@ def try_rule() -> Answer:
     rule_id = request.form.get("rule", type=UUID)
     form = Form(forms.typed(leaves_of(kind), request.form))
     if "HX-Request" in request.headers:
-        form.values |= forms.typed(_all_cart(), request.form)
-        result = _try(form, kind, rule_id, now)
-        return render_template("parts/preview.html", preview=result, problems=_named(form))
+        form.values |= forms.typed(rule_trial.cart_fields(), request.form)
+        result = rule_trial.tried(request.form, form, kind, rule_id, now)
+        return render_template(
+            "parts/preview.html", preview=result, problems=rule_trial.named(form)
+        )
     version = request.form.get("version", type=int)
     return _page(form, kind, rule_id, now, version=version, typed=True)
-
-
-def _named(form: Form) -> list[str]:
-    """What can't be read yet, each with the name of its field."""
-    named = []
-    for pointer, text in form.errors.items():
-        words = CART_WORDS if pointer.startswith("/cart/") else WORDS
-        named.append(say(N_("{field}: {mistake}"), field=words.label(pointer), mistake=text))
-    return named + form.said
 
 
 def _kind() -> str:
@@ -122,29 +116,6 @@ def _kind() -> str:
     if kind not in KINDS:
         raise NotFound()
     return kind
-
-
-def _document(kind: str, manner: Manner) -> dict[str, Any]:
-    read = forms.read(leaves_of(kind), request.form, manner, blank="omit")
-    return {"kind": kind, **read}
-
-
-def _all_cart() -> list[forms.Leaf]:
-    return [*cart_leaves(), *(leaf for place in range(LINES) for leaf in line_leaves(place))]
-
-
-def _try(form: Form, kind: str, rule_id: UUID | None, now: datetime) -> dict[str, Any] | None:
-    """The result of the draft and cart that were sent; None where one of them can't be read."""
-    manner = manner_at(now)
-    try:
-        body = forms.load(RuleIn(), _document(kind, manner))
-        lines, facts = read_cart(request.form, manner, goods=kind != rule_preview.ACTIVITY)
-    except Refused as refused:
-        forms.blame(form, refused, [*leaves_of(kind), *_all_cart()], manner)
-        return None
-    at = facts["at"] or now
-    draft = rule_preview.draft(body, rule_id, at)
-    return rule_preview.tell(rule_preview.Tried(draft, lines, facts, at), manner)
 
 
 def _page(
@@ -161,10 +132,16 @@ def _page(
     manner, known = manner_at(now), names_at(now)
     preview = None
     if typed:
-        form.values |= forms.typed(_all_cart(), request.form)
-        preview = _try(Form({}), kind, rule_id, now) if not form.errors else None
+        form.values |= forms.typed(rule_trial.cart_fields(), request.form)
+        preview = (
+            rule_trial.tried(request.form, Form({}), kind, rule_id, now)
+            if not form.errors
+            else None
+        )
     else:
-        form.values |= forms.values(_all_cart(), _example(document or {}, known, now), manner)
+        form.values |= forms.values(
+            rule_trial.cart_fields(), rule_trial.example(document or {}, known, now), manner
+        )
     return render_template(
         "rule_form.html",
         form=form,
@@ -185,32 +162,3 @@ def _page(
         preview=preview,
         problems=[],
     )
-
-
-def _example(document: Mapping[str, Any], known: Mapping[str, Any], now: datetime) -> Any:
-    """A cart to begin with: one that the rule is about."""
-    asked = document.get("conditions") or {}
-
-    def first(name: str) -> str | None:
-        return next(iter(asked.get(name) or ()), None)
-
-    line = {
-        "sku": first("skus"),
-        "category": first("categories"),
-        "labels": (asked.get("labels") or [])[:1],
-        "quantity": 1,
-        "unit_price": max(asked.get("min_basis") or 0, 10_000),
-    }
-    starts = document.get("starts_at")
-    return {
-        "cart": {
-            "lines": {"0": line},
-            "at": max(now, starts) if starts else now.replace(second=0),
-            "store": first("stores"),
-            "channel": first("channels"),
-            "tier": first("tiers") or next(iter(known["tiers"])),
-            "segment": first("segments"),
-            "first_order": bool(asked.get("first_order")),
-            "birthday_month": bool(asked.get("birthday_month")),
-        }
-    }

@@ -13,7 +13,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from crm import clock
-from crm.console import forms, telling
+from crm.console import forms, mistakes, telling
 from crm.console.blueprint import blp
 from crm.console.forms import Form, Leaf, Manner
 from crm.console.setting_words import CHOICES, HINTS, LABELS, SECTIONS, STATES
@@ -85,7 +85,7 @@ def change_settings() -> Response | tuple[str, int]:
     read = request.form.get("version", type=int) or programme.current(now).version
     try:
         document = forms.read(ALL, request.form, manner)
-        body = forms.load(ProgrammeDocument(), document | {"version": read})
+        body = mistakes.load(ProgrammeDocument(), document | {"version": read})
         with transaction():
             if _changes_nothing(body, now, manner):
                 form.said.append(gettext(UNCHANGED))
@@ -94,7 +94,7 @@ def change_settings() -> Response | tuple[str, int]:
     except ProgrammeChanged as refused:
         return _overtaken(form, read, refused, now), 409
     except Refused as refused:
-        forms.blame(form, refused, ALL, manner)
+        mistakes.blame(form, refused, ALL, manner)
         return _page(form, now, version=read), refused.status
     return redirect(url_for("console.settings", saved=written["version"]), 303)
 

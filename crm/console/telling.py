@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from crm.console import formats
-from crm.console.forms import (
+from crm.console.leaves import (
     FLAG,
     INSTANT,
     LINES,
