@@ -20,11 +20,15 @@ from crm.points.foresight import Lot, Part, held_of, paid
 MOST_INSTANTS = 200
 
 NOW = text("""
-    SELECT a.debt, a.lifetime_earned, a.holds > 0 AS holding,
+    SELECT a.debt, a.lifetime_earned, a.holds > 0 OR a.debt > 0 AS holding,
+           CASE WHEN a.debt > 0 THEN (
+               SELECT e.occurred_at FROM points_entry e
+               WHERE e.member_id = a.member_id AND e.data ? 'debt' ORDER BY e.seq DESC LIMIT 1
+           ) END AS since,
            l.id, l.available_at, l.expires_at, l.opened_by, l.remaining
     FROM points_account a
     LEFT JOIN points_lot l ON l.member_id = a.member_id AND l.remaining > 0
-        AND (l.expires_at IS NULL OR l.expires_at > :now)
+        AND (a.debt > 0 OR l.expires_at IS NULL OR l.expires_at > :now)
     WHERE a.member_id = :member
 """)
 
@@ -44,20 +48,22 @@ THEN = text("""
         SELECT coalesce(sum(points), 0) AS balance,
                coalesce(sum(CASE WHEN kind IN ('earn', 'award') THEN points
                                  WHEN kind = 'merge' THEN (data ->> 'earned')::bigint END), 0)
-                   AS earned
+                   AS earned,
+               (array_agg(occurred_at ORDER BY seq DESC) FILTER (WHERE data ? 'debt'))[1] AS since
         FROM points_entry WHERE member_id = :member AND occurred_at <= :at
     )
     SELECT (coalesce((SELECT sum(remaining) FROM lots), 0) - s.balance)::bigint AS debt,
-           s.earned::bigint AS lifetime_earned, true AS holding,
+           s.earned::bigint AS lifetime_earned, true AS holding, s.since,
            l.id, l.available_at, l.expires_at, l.opened_by, l.remaining
-    FROM said s LEFT JOIN lots l ON l.remaining > 0 AND (l.expires_at IS NULL OR l.expires_at > :at)
+    FROM said s LEFT JOIN lots l ON l.remaining > 0
 """)
 
 PARTS = text("""
     SELECT x.lot_id, x.points, coalesce(h.resolved_at, h.expires_at) AS until
     FROM points_hold h JOIN points_hold_lot x ON x.hold_id = h.id
     WHERE h.member_id = :member AND h.created_at <= :start
-      AND coalesce(h.resolved_at, h.expires_at) > :start
+      AND coalesce(h.resolved_at, h.expires_at) > :since
+      AND (h.state <> 'captured' OR h.resolved_at > :start)
 """)
 
 ENTRIES = text("""
@@ -90,10 +96,11 @@ def balance(member_id: UUID, at: datetime, *, now: datetime) -> dict[str, Any]:
     start = min(at, now)
     statement = THEN if at < now else NOW
     rows = db.session.execute(statement, {"member": member_id, "at": at, "now": now}).all()
-    found = [Lot(*row[3:]) for row in rows if row.remaining is not None]
+    found = [Lot(*row[4:]) for row in rows if row.remaining is not None]
     debt, earned = (rows[0].debt, rows[0].lifetime_earned) if rows else (0, 0)
-    parts = _parts(member_id, start) if rows and rows[0].holding else []
-    lots, debt = paid(found, parts, debt, start, at)
+    since = (rows[0].since if rows and debt > 0 else None) or start
+    parts = _parts(member_id, since, start) if rows and rows[0].holding else []
+    lots, debt = paid(found, parts, debt, since, at)
     held = held_of(parts, at)
     spendable = [
         (lot.expires_at, lot.remaining - held.get(lot.id, 0))
@@ -120,9 +127,13 @@ def balance(member_id: UUID, at: datetime, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _parts(member_id: UUID, start: datetime) -> list[Part]:
-    """What holds that were active at `start` keep, and until when."""
-    return [Part(*row) for row in db.session.execute(PARTS, {"member": member_id, "start": start})]
+def _parts(member_id: UUID, since: datetime, start: datetime) -> list[Part]:
+    """What holds placed by `start` keep of the lots as they were at `start`, and until when.
+
+    Those that ended by `since` are left out: they keep nothing that anybody asks for.
+    """
+    given = {"member": member_id, "since": since, "start": start}
+    return [Part(*row) for row in db.session.execute(PARTS, given)]
 
 
 def _by_instant(pairs: Iterable[tuple[datetime | None, int]]) -> list[tuple[datetime, int]]:

@@ -52,13 +52,13 @@ def held_of(parts: Sequence[Part], at: datetime) -> dict[UUID, int]:
 def paid(
     lots: Sequence[Lot], parts: Sequence[Part], debt: int, start: datetime, at: datetime
 ) -> tuple[list[Lot], int]:
-    """The lots at `at`, and what is left of a debt that stood at `start`."""
+    """The lots at `at`, and what is left of a debt that arose at `start`."""
     left = list(lots)
     for instant in _instants(lots, parts, start, at) if debt > 0 else ():
         held = held_of(parts, instant)
         for place in _spending_order(left, instant):
             lot = left[place]
-            pays = min(debt, lot.remaining - held.get(lot.id, 0))
+            pays = max(min(debt, lot.remaining - held.get(lot.id, 0)), 0)
             left[place] = lot._replace(remaining=lot.remaining - pays)
             debt -= pays
     return left, max(debt, 0)

@@ -84,6 +84,10 @@ AVAILABLE = text("""
     SELECT greatest(points_spendable(member_id, :now) - debt, 0) FROM points_account
     WHERE member_id = :member
 """)
+SETTLE = text("""
+    SELECT points_absorb(member_id, :now) FROM points_account
+    WHERE member_id = :member AND (debt > 0 OR holds > 0)
+""")
 PLACE = text("SELECT points_hold_place(:member, :id, :points, :reference, :now, :until, :actor)")
 CAPTURE = text("SELECT (points_hold_capture(:id, :points, :now, :actor)).seq")
 VOID = text("SELECT (points_hold_void(:id, :at, :actor)).seq")
@@ -151,7 +155,11 @@ def check_amount(points: int, now: datetime) -> None:
 
 
 def spendable(member_id: UUID, now: datetime) -> int:
-    """What a member can spend now: neither pending nor lapsed nor held, less debts."""
+    """What a member can spend now: neither pending nor lapsed nor held, less debts.
+
+    His account is locked: what was due before (debts, ends of holds) is done first.
+    """
+    db.session.execute(SETTLE, {"member": member_id, "now": now})
     return db.session.execute(AVAILABLE, {"member": member_id, "now": now}).scalar() or 0
 
 
