@@ -1,7 +1,9 @@
 """The till: one box that finds a member by anything that staff type or scan."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -31,15 +33,15 @@ ORDER = N_("This store first, then the most recent visit.")
 @needs("members:read")
 def till() -> str:
     """The empty box."""
-    return render_template("till.html", **_page(""))
+    return render_template("till.html", **listed(""))
 
 
 @blp.post("/till")
 @needs("members:read")
 def find() -> str | Response:
     """What Enter does, with or without scripts: straight to the only hit, else to the list."""
-    typed = _typed()
-    found = _page(typed)
+    asked = typed()
+    found = listed(asked)
     if len(found["hits"]) == 1:
         return redirect(url_for("console.member", member_id=found["hits"][0]["id"]), 303)
     return render_template("till.html", **found)
@@ -49,18 +51,21 @@ def find() -> str | Response:
 @needs("members:read")
 def hits() -> str:
     """The list alone, while somebody types."""
-    return render_template("parts/hits.html", **_page(_typed()))
+    return render_template("parts/hits.html", **listed(typed()))
 
 
-def _typed() -> str:
+def typed() -> str:
+    """What was typed or scanned into the box, cleaned of what nobody types."""
     return "".join(sign for sign in request.form.get("q", "")[:LONGEST] if sign.isprintable())
 
 
-def _page(typed: str) -> dict[str, Any]:
-    asked, now = typed.strip(), clock.now()
+def listed(given: str, *, without: UUID | None = None) -> dict[str, Any]:
+    """The members who fit, as the list shows them, and how many in words; `without` one of them."""
+    asked, now = given.strip(), clock.now()
     if not asked:
         return {"asked": "", "hits": [], "said": ""}
     found = finding.find(asked, store=principal().store, now=now)
+    found = replace(found, hits=[hit for hit in found.hits if hit["id"] != without])
     points = member_points.available([hit["id"] for hit in found.hits], now)
     top = storage.ladder_at(now).top
     return {

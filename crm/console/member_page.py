@@ -5,15 +5,25 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import render_template, request
+from flask import redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from crm import audit, clock
-from crm.console import adjusting, member_orders, member_points, person, standing, timeline
+from crm.console import (
+    adjusting,
+    member_orders,
+    member_points,
+    merging_page,
+    person,
+    standing,
+    timeline,
+)
 from crm.console.blueprint import blp
 from crm.db import transaction
 from crm.http.permissions import needs
 from crm.http.principal import principal
 from crm.members import profiles, stores
+from crm.members.errors import MemberMerged
 from crm.members.models import Member
 from crm.members.tiers import progress, storage
 from crm.orders.standing import activities
@@ -24,9 +34,13 @@ from crm.segments import directory
 
 @blp.get("/members/<uuid:member_id>")
 @needs("members:read")
-def member(member_id: UUID) -> str:
-    """Everything about one member on one page."""
-    return _page(person.load(member_id), masked=True)
+def member(member_id: UUID) -> str | Response:
+    """Everything about one member on one page; a record that was merged leads to the other."""
+    try:
+        found = person.load(member_id)
+    except MemberMerged as merged:
+        return redirect(url_for("console.member", member_id=merged.facts["merged_into"]))
+    return _page(found, masked=True)
 
 
 @blp.post("/members/<uuid:member_id>/reveal")
@@ -74,7 +88,8 @@ def _page(found: Member, *, masked: bool) -> str:
         points=member_points.figures(found.id, settings, now),
         adjusting=adjusting.offered(found.id, now),
         waiting=adjusting.waiting(found.id, now),
-        done=adjusting.done(),
+        done=adjusting.done() or merging_page.done(),
+        merges=merging_page.undoable(found.id, now, zone),
         ledger=member_points.ledger(found.id, now, zone),
         consents=person.consents(found.id, now, zone),
         orders=member_orders.last(found.id, names, now, zone),

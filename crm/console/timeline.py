@@ -33,6 +33,7 @@ TIER_CAUSES = {
     "manual": N_("set by staff"),
     "floor_ended": N_("what staff had set has ended"),
     "ladder": N_("the ladder was changed"),
+    "merge": N_("two records were merged or parted"),
 }
 # Events that need no more than a title and one of their facts.
 NAMED = {
@@ -40,6 +41,9 @@ NAMED = {
     "tag_added": (N_("Tag added"), "tag"),
     "tag_removed": (N_("Tag removed"), "tag"),
     "warning": (N_("A detail could not be kept as given"), ""),
+    "merged": (N_("Another record was merged into this one"), "other_no"),
+    "merged_into": (N_("Merged into another record"), "other_no"),
+    "unmerged": (N_("A merge was undone"), "other_no"),
 }
 OTHER = (N_("Record changed"), "")
 

@@ -14,6 +14,7 @@ from crm.members import identity
 _EVENTS = """
     SELECT at, id, kind, data FROM member_event
     WHERE member_id = ANY (:selves) AND (at, id) < (:at, :id)
+      AND (member_id = :member OR kind <> 'merged_into')
     ORDER BY at DESC, id DESC LIMIT :limit
 """
 

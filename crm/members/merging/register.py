@@ -131,6 +131,11 @@ def close(merge: MemberMerge, *, actor: str, at: datetime) -> None:
     db.session.flush()
 
 
+def number_of(member_id: UUID) -> str:
+    """The member number of a record, also of one that was merged."""
+    return db.session.scalars(select(Member.member_no).where(Member.id == member_id)).one()
+
+
 def of_member(member_id: UUID) -> list[MemberMerge]:
     """The merges that a member's record took part in, the newest first."""
     query = (

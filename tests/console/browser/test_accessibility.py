@@ -31,6 +31,8 @@ PAGES = {
     "liability": "/console/liability",
     "adjust": "/console/members/{lin}/adjust",
     "give back": "/console/members/{lin}/spent/{spent}/reverse",
+    "merge": "/console/members/{lin}/merge",
+    "merge, both records": "/console/members/{lin}/merge?with={nobody}",
     "approvals": "/console/approvals",
     "approvals history": "/console/approvals/history",
     "account": "/console/account",
