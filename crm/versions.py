@@ -6,7 +6,7 @@ others never count.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 IN_FORCE, ANNOUNCED, PAST, REPLACED = "in_force", "announced", "past", "replaced"
 STATES = (IN_FORCE, ANNOUNCED, PAST, REPLACED)
@@ -15,8 +15,13 @@ STATES = (IN_FORCE, ANNOUNCED, PAST, REPLACED)
 class Dated(Protocol):
     """A version, numbered in the order in which they were written."""
 
-    version: int
-    effective_at: datetime
+    @property
+    def version(self) -> Any:
+        """The number."""
+
+    @property
+    def effective_at(self) -> Any:
+        """The instant from which it counts."""
 
 
 Row = TypeVar("Row", bound=Dated)

@@ -9,13 +9,12 @@ import marshmallow as ma
 from flask import render_template, request
 
 from crm import clock
-from crm.console import ledger_chart, ledger_lots, ledger_words, origins, person
+from crm.console import ledger_chart, ledger_lots, ledger_words, mistakes, origins, person
 from crm.console.blueprint import blp
 from crm.console.words import say
-from crm.errors import N_
+from crm.errors import N_, Invalid
 from crm.http import Schema, fields, problems
 from crm.http.permissions import needs
-from crm.http.schema import invalid
 from crm.members import profiles
 from crm.points import balances, browsing, programme
 
@@ -47,13 +46,13 @@ def member_ledger(member_id: UUID) -> str | tuple[str, int]:
     zone = zone_of(member_id, now)
     given = {name: value for name, value in request.args.items() if value}
     try:
-        asked, wrong = LedgerQuery().load(given), ""
-    except ma.ValidationError as error:
-        errors = invalid(error).errors
-        if [item.pointer for item in errors] != ["/as_of"]:
-            raise invalid(error) from None
-        asked = LedgerQuery().load({**given, "as_of": now.astimezone(zone).date().isoformat()})
-        wrong = problems.say(errors[0].detail, errors[0].facts)
+        asked, wrong = mistakes.load(LedgerQuery(), given), ""
+    except Invalid as refused:
+        (error, *others) = refused.errors
+        if others or error.pointer != "/as_of":
+            raise
+        wrong = problems.say(error.detail, error.facts)
+        asked = mistakes.load(LedgerQuery(), given | {"as_of": f"{now.astimezone(zone):%Y-%m-%d}"})
     page = render_template(
         "ledger.html",
         member=person.shown(found),

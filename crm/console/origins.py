@@ -22,9 +22,17 @@ SPENDING = PointsEntry.kind.in_(("redeem", "capture"))  # as the index of entrie
 class Sourced(Protocol):
     """An entry as far as its source goes."""
 
-    source_type: str
-    source_id: str
-    data: Mapping[str, Any] | None
+    @property
+    def source_type(self) -> Any:
+        """What kind of thing it comes from."""
+
+    @property
+    def source_id(self) -> Any:
+        """Which one."""
+
+    @property
+    def data(self) -> Any:
+        """What else the entry keeps, as a mapping; or None."""
 
 
 class Origin(NamedTuple):

@@ -6,6 +6,7 @@ The reckoning is the one that orders and awards go through; only the rules are o
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -129,10 +130,10 @@ def _cart(
     ladder = storage.ladder_at(tried.at)
     parts = [
         {
-            "name": called(share.name, share.kind)
-            if share.rule_id
-            else ladder.tier(share.name).name(locale()),
-            "points": formats.number(share.points, 0 if share.points.denominator == 1 else 2),
+            "name": _part(share, ladder),
+            "points": formats.number(
+                float(share.points), 0 if share.points.denominator == 1 else 2
+            ),
             "own": share.rule_id == tried.draft.id,
             "capped": share.capped_by is not None,
         }
@@ -149,6 +150,11 @@ def _cart(
         "capped": bool(found.capped_by),
         "why": _reason(why, manner) if why else "",
     }
+
+
+def _shown(points: Fraction) -> str:
+    """Whole points as they are, parts of them with two decimals."""
+    return formats.number(float(points), 0 if points.denominator == 1 else 2)
 
 
 def _part(share: RuleShare, ladder: Ladder) -> str:

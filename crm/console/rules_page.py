@@ -4,12 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import marshmallow as ma
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from crm import clock
-from crm.console import forms, rule_told, telling
+from crm.console import forms, mistakes, rule_told, telling
 from crm.console.blueprint import blp
 from crm.console.forms import Manner
 from crm.console.rule_forms import EVERY, WORDS, leaves_of, names_at
@@ -21,7 +20,6 @@ from crm.errors import N_
 from crm.http import Schema, fields
 from crm.http.pagination import decode, page
 from crm.http.permissions import needs
-from crm.http.schema import invalid
 from crm.i18n import gettext
 from crm.points import programme_history, rule_lists, rules
 from crm.points.programme_history import ACTIVE, ENDED, RULE_STATES
@@ -43,10 +41,7 @@ class RulesQuery(Schema):
 def rules_page() -> str:
     """The rules in one state, the newest first."""
     now = clock.now()
-    try:
-        asked = RulesQuery().load(request.args.to_dict())
-    except ma.ValidationError as error:
-        raise invalid(error) from None
+    asked = mistakes.load(RulesQuery(), request.args.to_dict())
     (after,) = decode(asked["cursor"], UUID) or (None,)
     rows = rule_lists.listed(asked["state"], now, after=after, limit=SHOWN)
     found, counts = page(rows, SHOWN, lambda row: (row.id,)), rule_lists.counts(now)
