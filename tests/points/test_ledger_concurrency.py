@@ -201,3 +201,89 @@ def test_batches_that_cross_the_same_members_and_orders_do_not_deadlock(person, 
     assert {answer.get_json()["refused"] for answer in answers} == {0}
     assert (count("orders"), count("points_entry")) == (10, 10)
     assert not check.run()
+
+
+def test_holds_at_once_never_reserve_more_than_there_is(person, award, points_of, at_once):
+    member = person()
+    for _ in range(4):
+        award(member, 250)
+    body = who(member) | {"points": 100, "reference": "cart"}
+    answers = at_once(40, lambda api, _: api.post("/points/holds", body))
+    assert statuses(answers) == {201: 10, 422: 30}
+    found = points_of(member)
+    assert (found["available"], found["held"]) == (0, 1000)
+    assert not check.run()
+
+
+def test_holds_and_redemptions_at_once_share_what_there_is(person, award, points_of, at_once):
+    member = person()
+    award(member, 1000)
+    body = who(member) | {"points": 100, "reference": "cart"}
+    paths = ("/points/holds", "/points/redemptions")
+    answers = at_once(40, lambda api, number: api.post(paths[number % 2], body))
+    assert statuses(answers) == {201: 10, 422: 30}
+    assert points_of(member)["available"] == 0
+    assert not check.run()
+
+
+def test_of_a_capture_and_a_void_at_once_one_wins(admin, person, award, points_of, at_once):
+    member, holds = person(), 12
+    award(member, 100 * holds)
+    body = who(member) | {"points": 100, "reference": "cart"}
+    ids = [admin.post("/points/holds", body).get_json()["id"] for _ in range(holds)]
+
+    def ask(api: Api, number: int) -> Any:
+        verb = "capture" if number % 2 else "void"
+        return number, api.post(f"/points/holds/{ids[number // 2]}/{verb}")
+
+    captured = 0
+    answers = dict(at_once(holds * 2, ask))
+    for place in range(holds):
+        void, capture = answers[2 * place], answers[2 * place + 1]
+        assert sorted([void.status_code, capture.status_code]) == [200, 409]
+        loser = capture if void.status_code == 200 else void
+        assert loser.get_json()["code"] in ("hold_void", "hold_captured")
+        captured += capture.status_code == 200
+    found = points_of(member)
+    assert (found["available"], found["held"]) == (100 * (holds - captured), 0)
+    assert not check.run()
+
+
+def test_captures_of_one_hold_at_once_spend_it_once(admin, person, award, points_of, at_once):
+    member = person()
+    award(member, 500)
+    hold = admin.post("/points/holds", who(member) | {"points": 300, "reference": "cart"})
+    path = f"/points/holds/{hold.get_json()['id']}/capture"
+    answers = at_once(20, lambda api, _: api.post(path, {"points": 100}))
+    assert statuses(answers) == {200: 1, 409: 19}
+    assert points_of(member)["available"] == 400
+    assert not check.run()
+
+
+def test_reversals_at_once_give_back_no_more_than_was_spent(
+    admin, person, award, points_of, at_once
+):
+    member = person()
+    award(member, 500)
+    spent = admin.post("/points/redemptions", who(member) | {"points": 300, "reference": "till"})
+    path = f"/points/redemptions/{spent.get_json()['id']}/reverse"
+    answers = at_once(20, lambda api, _: api.post(path, {"points": 100}))
+    assert statuses(answers) == {201: 3, 409: 17}
+    assert points_of(member)["available"] == 500
+    assert not check.run()
+
+
+def test_crossing_transfers_do_not_deadlock_and_lose_nothing(person, award, points_of, at_once):
+    one, two = person(), person()
+    for member in (one, two):
+        award(member, 1000)
+
+    def ask(api: Api, number: int) -> Any:
+        giver, taker = (one, two) if number % 2 else (two, one)
+        ends = {"from": {"id": str(giver)}, "to": {"id": str(taker)}}
+        return api.post("/points/transfers", ends | {"points": 10 + number % 3, "reason": "x"})
+
+    answers = at_once(48, ask)
+    assert statuses(answers) == {201: 48}
+    assert points_of(one)["available"] + points_of(two)["available"] == 2000
+    assert not check.run()
