@@ -83,6 +83,7 @@ def ledger_check() -> None:
             click.echo(f"{breach.invariant}: {place}: {breach.detail}")
         figures = ", ".join(f"{count} {name}" for name, count in check.totals().items())
         click.echo(f"{len(breaches)} breaches in {figures}")
+        click.echo(f"head {check.head()}")
     sys.exit(1 if breaches else 0)
 
 

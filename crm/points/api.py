@@ -99,5 +99,6 @@ def check_ledger():
         "checked_at": clock.now(),
         "invariants": list(check.INVARIANTS),
         "totals": check.totals(),
+        "head": check.head(),
         "breaches": breaches,
     }

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from crm.db import db
+from crm.points import verb_invariants
 
 MOST_BREACHES = 100
 
@@ -28,7 +29,7 @@ class Breach:
         return asdict(self) | {"member_id": str(self.member_id)}
 
 
-INVARIANTS: dict[str, str] = {
+INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
     "balance_is_sum_of_entries": """
         SELECT a.member_id, NULL::integer AS seq,
                format('balance %s, entries %s', a.balance, coalesce(e.points, 0)) AS detail
@@ -127,95 +128,6 @@ INVARIANTS: dict[str, str] = {
         WHERE e.kind IN ('redeem', 'absorb', 'transfer', 'adjust') AND m.points < 0
           AND NOT coalesce(l.available_at <= e.occurred_at
                            AND (l.expires_at IS NULL OR l.expires_at > e.occurred_at), false)""",
-    "held_is_what_open_holds_keep": """
-        SELECT l.member_id, l.opened_by AS seq,
-               format('lot %s: held %s, holds keep %s', l.id, l.held, coalesce(h.points, 0))
-                   AS detail
-        FROM points_lot l LEFT JOIN (
-            SELECT x.member_id, x.lot_id, sum(x.points) AS points
-            FROM points_hold h JOIN points_hold_lot x ON x.hold_id = h.id
-            WHERE h.state = 'held' GROUP BY x.member_id, x.lot_id
-        ) h ON h.member_id = l.member_id AND h.lot_id = l.id
-        WHERE l.held <> coalesce(h.points, 0)""",
-    "hold_is_the_sum_of_its_lots": """
-        SELECT h.member_id, h.opened_by AS seq,
-               format('hold %s: points %s, of lots %s', h.id, h.points, coalesce(x.points, 0))
-                   AS detail
-        FROM points_hold h LEFT JOIN (
-            SELECT hold_id, sum(points) AS points FROM points_hold_lot GROUP BY hold_id
-        ) x ON x.hold_id = h.id
-        WHERE h.points <> coalesce(x.points, 0)""",
-    "open_holds_are_counted": """
-        SELECT a.member_id, NULL::integer AS seq,
-               format('account says %s, open holds %s', a.holds, coalesce(h.holds, 0)) AS detail
-        FROM points_account a LEFT JOIN (
-            SELECT member_id, count(*) AS holds FROM points_hold WHERE state = 'held'
-            GROUP BY member_id
-        ) h USING (member_id)
-        WHERE a.holds <> coalesce(h.holds, 0)""",
-    "hold_has_its_entries": """
-        SELECT h.member_id, coalesce(h.resolved_by, h.opened_by) AS seq,
-               format('hold %s is %s: opened by %s, resolved by %s of %s', h.id, h.state, o.kind,
-                      r.kind, r.points) AS detail
-        FROM points_hold h
-        LEFT JOIN points_entry o ON o.member_id = h.member_id AND o.seq = h.opened_by
-            AND o.source_type = 'hold' AND o.source_id = h.id::text
-        LEFT JOIN points_entry r ON r.member_id = h.member_id AND r.seq = h.resolved_by
-            AND r.source_type = 'hold' AND r.source_id = h.id::text
-        WHERE o.kind IS DISTINCT FROM 'hold' OR o.occurred_at <> h.created_at
-           OR (h.resolved_by IS NOT NULL AND (
-                r.kind, -r.points, r.occurred_at)
-                IS DISTINCT FROM (
-                CASE h.state WHEN 'captured' THEN 'capture' ELSE 'void' END, h.captured,
-                h.resolved_at))""",
-    "entries_of_holds_have_their_hold": """
-        SELECT e.member_id, e.seq, format('%s of hold %s', e.kind, e.source_id) AS detail
-        FROM points_entry e
-        LEFT JOIN points_hold h ON h.member_id = e.member_id
-            AND e.seq = CASE e.kind WHEN 'hold' THEN h.opened_by ELSE h.resolved_by END
-        WHERE e.kind IN ('hold', 'capture', 'void') AND h.id IS NULL""",
-    "capture_takes_what_was_held": """
-        SELECT m.member_id, m.seq, format('lot %s: %s taken, %s held', m.lot_id, -m.points,
-                                          coalesce(x.points, 0)) AS detail
-        FROM points_movement m
-        JOIN points_entry e USING (member_id, seq)
-        JOIN points_hold h ON h.member_id = e.member_id AND h.resolved_by = e.seq
-        LEFT JOIN points_hold_lot x ON x.hold_id = h.id AND x.lot_id = m.lot_id
-        WHERE e.kind = 'capture' AND -m.points > coalesce(x.points, 0)""",
-    "restores_are_told_in_full": """
-        SELECT coalesce(e.member_id, r.member_id) AS member_id, coalesce(e.seq, r.seq) AS seq,
-               format('entry of %s, parts %s', e.points, r.points) AS detail
-        FROM (SELECT * FROM points_entry WHERE kind = 'restore') e
-        FULL JOIN (
-            SELECT into_member AS member_id, seq, sum(points) AS points FROM points_restore
-            GROUP BY into_member, seq
-        ) r ON r.member_id = e.member_id AND r.seq = e.seq
-        WHERE e.points IS DISTINCT FROM r.points""",
-    "restores_are_at_most_spent": """
-        SELECT r.member_id, r.spent_seq AS seq,
-               format('lot %s: %s given back, %s spent', r.lot_id, r.points, -m.points) AS detail
-        FROM (
-            SELECT member_id, spent_seq, lot_id, sum(points) AS points FROM points_restore
-            GROUP BY member_id, spent_seq, lot_id
-        ) r LEFT JOIN points_movement m
-            ON m.member_id = r.member_id AND m.seq = r.spent_seq AND m.lot_id = r.lot_id
-        WHERE r.points > coalesce(-m.points, 0)""",
-    "restored_points_expire": """
-        SELECT r.into_member AS member_id, r.seq,
-               format('lot %s until %s came from one until %s', r.into_lot, n.expires_at,
-                      l.expires_at) AS detail
-        FROM points_restore r
-        JOIN points_lot l ON l.member_id = r.member_id AND l.id = r.lot_id
-        LEFT JOIN points_lot n ON n.member_id = r.into_member AND n.id = r.into_lot
-        WHERE n.id IS NULL OR (l.expires_at IS NOT NULL AND n.expires_at IS NULL)""",
-    "transfers_come_in_pairs": """
-        SELECT e.member_id, e.seq, format('transfer %s of %s', e.source_id, e.points) AS detail
-        FROM points_entry e LEFT JOIN points_entry o
-            ON o.kind = 'transfer' AND o.source_id = e.source_id AND o.points = -e.points
-            AND o.member_id::text = e.data ->> 'member_id'
-            AND o.data ->> 'member_id' = e.member_id::text
-        WHERE e.kind = 'transfer'
-        GROUP BY e.member_id, e.seq, e.source_id, e.points HAVING count(o.seq) <> 1""",
     "clawback_is_at_most_earned": """
         SELECT c.member_id, c.seq,
                format('%s %s earned %s, clawed back %s', c.source_type, c.source,
@@ -292,3 +204,23 @@ def totals() -> dict[str, int]:
         """)
     )
     return dict(row.mappings().one())
+
+
+HEAD = text("""
+    SELECT encode(sha256(string_agg(digest, ''::bytea ORDER BY bucket)), 'hex') FROM (
+        SELECT bucket, sha256(string_agg(uuid_send(member_id) || int4send(seq) || head, ''::bytea
+                                         ORDER BY member_id)) AS digest
+        FROM (SELECT *, right(member_id::text, 2) AS bucket FROM points_account) a
+        GROUP BY bucket
+    ) d
+""")
+
+
+def head() -> str | None:
+    """A digest over the heads of all accounts: whoever knows it can tell later that no entry up to
+    then was changed. In hex; None without accounts.
+
+    SHA-256 over the digests of 256 buckets (the last two hex digits of the member's id, ascending),
+    each over id (16 bytes), seq (4 bytes, big-endian) and head of its accounts by ascending id.
+    """
+    return db.session.execute(HEAD).scalar()

@@ -76,11 +76,12 @@ def end_holds(slot: datetime) -> int:
 
 @job("ledger.check", every="10 19 * * *", due_from=never_on_the_way)
 def nightly_check(slot: datetime) -> int:
-    """Verify every invariant at night; breaches go to the log as errors."""
+    """Verify every invariant at night; breaches go to the log as errors, and the day's head."""
     check.take_time()
     breaches = check.run()
     for breach in breaches:
         logger.error("ledger breach %s", breach.document())
     logger.info("ledger check: %s breaches in %s", len(breaches), check.totals())
+    logger.info("ledger head of %s: %s", slot.date().isoformat(), check.head())
     db.session.rollback()
     return len(breaches)

@@ -161,12 +161,13 @@ class BreachOut(Schema):
 
 
 class CheckOut(Schema):
-    """The result of the self-check."""
+    """The result of the self-check. `head` is a digest over the chains of all accounts."""
 
     ok = fields.Flag()
     checked_at = fields.Instant()
     invariants = fields.Items(fields.Text())
     totals = fields.Mapping(values=fields.Whole(0, 10**15))
+    head = fields.Text(allow_none=True)
     breaches = fields.Items(fields.Nested(BreachOut), 10_000)
 
 

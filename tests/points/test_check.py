@@ -93,6 +93,12 @@ BREACHES = {
     "restored_points_expire": (
         "UPDATE points_restore SET into_lot = '00000000-0000-7000-8000-000000000000'", 8,
     ),
+    "debt_is_what_entries_say": ("UPDATE points_account SET debt = debt + 1", None),
+    "lifetime_is_what_was_earned": (
+        "UPDATE points_account SET lifetime_earned = lifetime_earned + 1", None,
+    ),
+    "source_has_its_entry": ("UPDATE points_source SET seq = 99 WHERE seq = 3", 99),
+    "inactivity_is_watched": ("UPDATE points_lot SET idle_months = 6 WHERE opened_by = 1", 1),
     "transfers_come_in_pairs": ("UPDATE points_entry SET kind = 'transfer' WHERE seq = 2", 2),
 }  # fmt: skip
 
@@ -207,6 +213,31 @@ def test_the_program_and_the_database_name_sources_the_same(source_type, source_
     assert found.hex == digest_id(source_type, source_id)
     joined = sha256(f"{source_type}\0{source_id}".encode()).digest()
     assert found.bytes == joined[:16]
+
+
+def test_the_head_changes_with_every_entry_and_with_nothing_else(admin, member, award):
+    first = check.head()
+    assert first == check.head() == admin.get("/ledger/check").get_json()["head"]
+    award(member, 1)
+    second = check.head()
+    assert second != first
+    break_it(
+        "UPDATE points_account SET seq = seq - 1, head = (SELECT hash FROM points_entry e"
+        " WHERE e.seq = points_account.seq - 1)"
+    )
+    assert check.head() == first
+
+
+def test_the_nightly_check_writes_the_head_of_the_day(member, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("crm"), "propagate", True)
+    caplog.set_level(logging.INFO, "crm")
+    assert jobs.nightly_check(JUNE) == 0
+    assert f"ledger head of 2026-06-15: {check.head()}" in caplog.text
+
+
+def test_a_ledger_without_accounts_has_no_head(app):
+    assert check.head() is None
+    assert check.run() == []
 
 
 def test_the_nightly_check_writes_breaches_to_the_log(member, caplog, monkeypatch):
