@@ -8,7 +8,13 @@ from crm.http import Blueprint, idempotent, needs, principal
 from crm.members import identity
 from crm.members.merging import register
 from crm.overview import merge_pages, merging
-from crm.overview.merge_schemas import MergeIn, MergeListOut, MergeOut, MergePreviewOut
+from crm.overview.merge_schemas import (
+    MergeIn,
+    MergeListOut,
+    MergeOut,
+    MergePreviewOut,
+    UndoIn,
+)
 
 blp = Blueprint("merges", __name__, description="Two records of one person become one.")
 
@@ -44,8 +50,9 @@ def preview(body: dict[str, Any], member_id: UUID):
 @blp.post("/merges/<uuid:merge_id>/undo")
 @needs("members:merge")
 @idempotent
+@blp.arguments(UndoIn)
 @blp.response(200, MergeOut)
-def undo(merge_id: UUID):
+def undo(body: dict[str, Any], merge_id: UUID):
     """Part two records again, within thirty days, the newest merge first.
 
     What is left of the points that moved goes back; what was spent stays spent.

@@ -60,9 +60,9 @@ def preview(into_id: UUID, from_id: UUID, *, now: datetime) -> dict[str, Any]:
 
     Refuses what the merge would refuse; a pair that is merged already as well.
     """
+    gone, kept = register.records((from_id, into_id))
     if from_id == into_id:
         raise MergeWithSelf(pointer="/from")
-    gone, kept = register.records((from_id, into_id))
     if register.check(gone, kept, now=now) is not None:
         raise MergeChain(member_id=str(from_id), merged_into=str(into_id))
     figures = db.session.execute(WAITING, {"member": from_id, "now": now}).mappings().one()

@@ -10,6 +10,12 @@ class MergeIn(Schema):
     from_ = fields.Nested(MemberRefIn, required=True, data_key="from")
 
 
+class UndoIn(Schema):
+    """Nothing more needs to be said."""
+
+    body_optional = True
+
+
 class MovedOut(Schema):
     """What went along: figures of points, how many of the rest, names of what was filled in."""
 

@@ -32,9 +32,9 @@ def merge(into_id: UUID, from_id: UUID, *, actor: str, now: datetime) -> Merged:
 
     Raises `MemberNotFound`, `MergeWithSelf`, `MergeChain`, `MergeCycle`, `MemberErased`.
     """
+    gone, kept = register.records((from_id, into_id))
     if from_id == into_id:
         raise MergeWithSelf(pointer="/from")
-    gone, kept = register.records((from_id, into_id))
     done = register.check(gone, kept, now=now)
     if done is None:
         orders.lock(from_id, into_id)

@@ -398,3 +398,27 @@ def test_points_are_transferred_to_a_merged_record_as_to_the_member(
     assert admin.post("/points/transfers", body).status_code == 201
     assert (points(a)[0], points(c)[0]) == (100, 200)
     sound()
+
+
+def test_an_order_that_names_a_hold_is_paid_with_it_after_the_merge(
+    admin, join, merge, undo, award, buy, points
+):
+    a, b = join(phone="13800000001"), join(phone="13900000002")
+    award(b, 300, until=JUNE + timedelta(days=9))
+    body = {"member": {"id": b["id"]}, "points": 200, "reference": "cart", "ttl_seconds": 86400}
+    hold = admin.post("/points/holds", body).get_json()["id"]
+    buy(b, "B1", 10000, status="placed", points_hold=hold)
+    done = merge(a, b).get_json()
+    paid = {"updated_at": (JUNE + timedelta(hours=1)).isoformat(), "points_hold": hold}
+    order = buy(b, "B1", 10000, **paid)
+    assert (order["member_id"], order["points_hold"]) == (a["id"], hold)
+    assert admin.get(f"/points/holds/{hold}").get_json()["state"] == "captured"
+    assert points(a)[0] == 100
+    admin.put("/orders/web/B1/refunds/1", {"refunded_at": JUNE.isoformat(), "amount": 5000})
+    assert points(a)[0] == 200
+    sound()
+    undo(done)
+    assert (points(a)[0], points(b)[0]) == (0, 200)
+    admin.put("/orders/web/B1/refunds/2", {"refunded_at": JUNE.isoformat(), "amount": 5000})
+    assert (points(a)[0], points(b)[0]) == (100, 200)
+    sound()
