@@ -178,6 +178,7 @@ def _share(share: dict[str, Any], order: Kept) -> dict[str, Any]:
     return {name: share[name] for name in names} | {
         "factor": share.get("factor"),
         "capped_by": share.get("capped_by"),
+        "expiry": share.get("expiry"),
         "lines": lines,
     }
 

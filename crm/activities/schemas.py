@@ -14,7 +14,8 @@ class RuleLineOut(Schema):
 
 
 class AppliedOut(Schema):
-    """A rule that gave points on the order; `factor` where it is a multiplier."""
+    """A rule that gave points on the order; `factor` where it is a multiplier, `expiry` where its
+    points last by a policy of its own."""
 
     rule_id = fields.Id()
     version = fields.Whole(1)
@@ -23,6 +24,7 @@ class AppliedOut(Schema):
     points = fields.Text()
     factor = fields.Text(allow_none=True)
     capped_by = fields.Text(allow_none=True)
+    expiry = fields.Mapping(allow_none=True)
     lines = fields.Items(fields.Nested(RuleLineOut), MOST_LINES)
 
 

@@ -16,7 +16,7 @@ WORDS = Words(LABELS, HINTS, {**CHOICES, "/expiry/policy": SETTING_CHOICES["/exp
 EVERY = tuple(forms.leaves(RuleIn, skip=("kind",)))
 MOST_BOXES = 30  # of stores: more than these are easier to type than to find
 GROUPS = (
-    ("gives", ("name", *SPECIAL)),
+    ("gives", ("name", *SPECIAL, "expiry")),
     ("when", ("starts_at", "ends_at")),
     ("conditions", ("conditions",)),
     ("limits", ("cap", "priority", "exclusive_group")),

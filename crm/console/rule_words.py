@@ -71,6 +71,7 @@ LABELS = {
 HINTS = {
     "/name": N_("What members and staff read; empty: the kind’s own name."),
     "/factor": N_("A decimal such as 1.5."),
+    "/expiry/policy": N_("What a multiplier adds otherwise lasts as what it multiplies."),
     "/priority": N_("The highest goes first within a group; of equals the older rule."),
     "/exclusive_group": N_("Only the first rule of a group counts for the same goods."),
     "/starts_at": N_("By the shop’s clock. Empty: at once. A new rule may begin in the past."),

@@ -21,12 +21,12 @@ OWN_LOTS = text("""
     SELECT l.opened_by FROM points_source s
     JOIN points_lot l ON l.member_id = s.member_id AND l.opened_by = s.seq
     WHERE s.key = ANY (:keys) AND s.member_id = :member
-    ORDER BY coalesce(l.available_at <= :now, false), l.opened_by
+    GROUP BY l.opened_by ORDER BY bool_or(coalesce(l.available_at <= :now, false)), l.opened_by
 """)
 
 
 def own_lots(order: Kept, now: datetime) -> list[int]:
-    """The lots that the order opened, by the seq of their opening: pending ones first."""
+    """By which entries the order opened lots, those of pending ones first."""
     assert order.lot_seq is not None
     if not order.regrants:
         return [order.lot_seq]

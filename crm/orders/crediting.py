@@ -2,12 +2,23 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from crm.members.profiles import MemberFacts
 from crm.orders import clawing
 from crm.orders.allowances import Allowances
-from crm.orders.earnings import EARNING, available_at, earn, expiry_json, remaining_points, zone_of
+from crm.orders.earnings import (
+    EARNING,
+    Parts,
+    available_at,
+    earn,
+    expiry_json,
+    more_parts,
+    parts,
+    remaining_points,
+    zone_of,
+)
 from crm.orders.kept import Kept
 from crm.orders.pricing import Remainder
 from crm.orders.tiering import Tiering
@@ -38,17 +49,19 @@ class Crediting:
 
     def follow(self, order: Kept, left: Remainder) -> None:
         """Let the order's points follow its state and its refunds."""
-        if order.status in EARNING and (order.breakdown is None or order.basis_changed):
+        was = order.breakdown
+        if order.status in EARNING and (was is None or order.basis_changed):
             self._earn(order)
         target = remaining_points(order, left)
         if order.lot_seq is not None:
             self._retime(order)
             if target > order.points:
-                self._give_again(order, target - order.points)
+                self._give_again(order, target, left, was)
         elif order.status in EARNING and order.granted:
             # Always posted whole and clawed back after, so that the ledger tells the same story
             # whether a refund came before or after its order.
-            self._post(order, order.granted, str(order.id))
+            programme = self.book.programme_at(order.placed_at)
+            self._post(order, order.granted, str(order.id), parts(order, programme))
             order.points = order.granted
         if target < order.points:
             self.clawbacks.append((order, order.points - target))
@@ -78,18 +91,27 @@ class Crediting:
         order.granted, order.breakdown = found.points, found.document()
         self.allowances.note(order)
 
-    def _give_again(self, order: Kept, points: int) -> None:
-        """Earned again, after a cancellation or by other lines: what was let go first."""
+    def _give_again(
+        self, order: Kept, target: int, left: Remainder, was: dict[str, Any] | None
+    ) -> None:
+        """Earned again, after a cancellation or by other lines: what was let go first.
+
+        `was` is the breakdown that the order's points had.
+        """
+        assert was is not None, "who has a lot has been counted"
+        points = target - order.points
         forgotten = min(order.let_go, points)
         order.let_go -= forgotten
         self.given_again.append(order)
         if points > forgotten:
             order.regrants += 1
-            self._post(order, points - forgotten, f"{order.id}#{order.regrants}")
+            more, programme = points - forgotten, self.book.programme_at(order.placed_at)
+            lots = more_parts(order, more, target, left, was, programme)
+            self._post(order, more, f"{order.id}#{order.regrants}", lots)
             order.clawed -= min(order.clawed, points - forgotten)
             order.debt = min(order.debt, order.clawed)
 
-    def _post(self, order: Kept, points: int, source: str) -> None:
+    def _post(self, order: Kept, points: int, source: str, lots: Parts) -> None:
         assert order.member_id is not None
         programme = self.book.programme_at(order.placed_at)
         order.available_at = available_at(order, programme)
@@ -102,6 +124,7 @@ class Crediting:
             available_at=order.available_at,
             zone=self.facts[order.member_id].zone,
             expiry=expiry_json(programme.expiry),
+            parts=lots,
         )
         self.postings.append((order, posting))
         self._count_points(order, posting.occurred_at, points)

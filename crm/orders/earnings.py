@@ -1,21 +1,24 @@
 """What an order earns, and what remains of it after refunds. The rules live in `crm.points`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from crm.orders.kept import Kept
 from crm.orders.pricing import Remainder
+from crm.points import lasting
 from crm.points.cart import Cart, CartLine, EarningFacts, Used
 from crm.points.earning import Earning, evaluate
 from crm.points.earning import rounded as round_points
 from crm.points.programme_settings import Expiry, Programme
 from crm.points.rule import Rule
 
+Parts = Sequence[tuple[int, str | None]]  # as `postings.Posting` takes them; empty: all alike
 EARNING = frozenset({"paid", "fulfilled", "delivered", "completed"})
 
 
@@ -57,6 +60,44 @@ def remaining_points(order: Kept, left: Remainder) -> int:
             total += Fraction(part) * left.shares.get(int(line_no), Fraction(0))
     rounded = round_points(total.numerator, total.denominator, order.breakdown["rounding"])
     return min(order.granted, rounded)
+
+
+def parts(order: Kept, programme: Programme) -> Parts:
+    """All that the order was granted, by how long it lasts."""
+    assert order.breakdown is not None
+    shares = order.breakdown["breakdown"]
+    if not lasting.has_own(shares):
+        return ()
+    return _told(lasting.split(order.granted, lasting.by_policy(shares, programme.expiry)))
+
+
+def more_parts(
+    order: Kept,
+    points: int,
+    target: int,
+    left: Remainder,
+    was: dict[str, Any],
+    programme: Programme,
+) -> Parts:
+    """`points` that are given so that the order has `target`, by how long they last.
+
+    Each policy gets what it is short of, beside the points that the order still has by the
+    breakdown that `was`.
+    """
+    assert order.breakdown is not None
+    shares, usual = order.breakdown["breakdown"], programme.expiry
+    if not lasting.has_own(shares):
+        return ()
+    of_lines = left.shares if left.refunded else None
+    wanted = lasting.split(target, lasting.by_policy(shares, usual, of_lines))
+    had = lasting.split(order.points, lasting.by_policy(was["breakdown"], usual))
+    return _told(lasting.missing(points, wanted, had))
+
+
+def _told(found: Mapping[str | None, int]) -> Parts:
+    if list(found) == [None]:
+        return ()
+    return [(points, policy) for policy, points in found.items()]
 
 
 def available_at(order: Kept, programme: Programme) -> datetime | None:

@@ -13,7 +13,7 @@ from crm.points.basis import Basis, basis_of
 from crm.points.cart import NOTHING_USED, Cart, CartLine, EarningFacts, Used
 from crm.points.conditions import Situation
 from crm.points.exact import exactly, rounded, shown
-from crm.points.programme_settings import Caps, Programme
+from crm.points.programme_settings import Caps, Expiry, Programme
 from crm.points.rule import Rule
 from crm.points.rule_caps import trim
 from crm.points.selection import choose
@@ -28,7 +28,8 @@ class RuleShare(NamedTuple):
     """What one rule gave: `numerators[i] / over` points on line `line_nos[i]`, never rounded.
 
     `kind` is the rule's, or "tier" for the tier's multiplier, whose `rule_id` and `version` are
-    None and whose `name` is the tier's code. `counted` is what counts against the rule's own caps.
+    None and whose `name` is the tier's code. `counted` is what counts against the rule's own caps,
+    `expiry` how long these points last if the rule says so itself.
     """
 
     rule_id: UUID | None
@@ -41,6 +42,7 @@ class RuleShare(NamedTuple):
     over: int
     capped_by: str | None
     counted: int | None
+    expiry: Expiry | None = None
 
     @property
     def points(self) -> Fraction:
@@ -71,6 +73,8 @@ class RuleShare(NamedTuple):
             found["capped_by"] = self.capped_by
         if self.counted is not None:
             found["counted"] = exactly(self.counted, over)
+        if self.expiry is not None:
+            found["expiry"] = self.expiry.document()
         return found
 
 
@@ -225,4 +229,6 @@ def _share(
         over,
         row.capped_by,
         counted,
+        # What takes points away takes them from those that there are, whatever they last.
+        None if row.factor is not None and row.factor[0] < row.factor[1] else rule.expiry,
     )

@@ -98,6 +98,7 @@ class PointsLot(Base):
     expires_at: Mapped[datetime | None]
     held: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     idle_months: Mapped[int | None] = mapped_column(SmallInteger)
+    lasts: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
 class PointsMovement(Base):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,8 @@ from sqlalchemy import text
 from crm.db import as_rows, db
 from crm.http.problems import Contended
 from crm.ids import digest_id, uuid7
+
+INACTIVITY = '"inactivity_months"'
 
 
 @dataclass(slots=True)
@@ -27,7 +30,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """An earning to be written: points > 0 of one business source."""
+    """An earning to be written: points > 0 of one business source.
+
+    `parts` are its points by a policy of their own, or None for `expiry`; empty: all by `expiry`.
+    """
 
     member_id: UUID
     points: int
@@ -37,6 +43,13 @@ class Posting:
     available_at: datetime | None
     zone: str
     expiry: str  # the expiry policy in force, as JSON
+    parts: Sequence[tuple[int, str | None]] = ()
+
+    @property
+    def lets_idle_points_lapse(self) -> bool:
+        """Whether inactivity lets some of its points lapse."""
+        policies = [policy or self.expiry for _, policy in self.parts] or [self.expiry]
+        return any(INACTIVITY in policy for policy in policies)
 
 
 def lock_accounts(member_ids: Sequence[UUID], *, merged_too: bool = False) -> dict[UUID, Account]:
@@ -82,12 +95,12 @@ def entry_hash(
     return sha256(account.head + said.encode()).digest()
 
 
-POST = text("""
+SAID = """
     WITH said AS MATERIALIZED (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS s (
             member_id uuid, seq integer, points bigint, balance bigint, occurred_at timestamptz,
             source_type text, source_id text, key uuid, hash text, available_at timestamptz,
-            zone text, expiry jsonb, lot uuid)
+            zone text, expiry jsonb, lot uuid, parts json)
     ), entries AS (
         INSERT INTO points_entry (member_id, seq, kind, points, balance_after, occurred_at,
                                   source_type, source_id, hash)
@@ -97,13 +110,34 @@ POST = text("""
     ), sources AS (
         INSERT INTO points_source (key, member_id, seq) SELECT key, member_id, seq FROM said
     )
+"""
+
+POST = text(f"""{SAID}
     INSERT INTO points_lot (member_id, id, opened_by, size, remaining, available_at, released_at,
                             expires_at, idle_months)
     SELECT member_id, lot, seq, points, points, available_at,
            CASE WHEN available_at <= :now THEN available_at END,
            points_expiry(expiry, available_at, zone), points_idle(expiry)
     FROM said
-""")
+""")  # noqa: S608  # built from constants of this module
+
+# With parts, a lot for each, made in the order in which they would lapse if released together: the
+# order in which they are taken back even while nobody knows when they will be released.
+POST_PARTS = text(f"""{SAID}
+    INSERT INTO points_lot (member_id, id, opened_by, size, remaining, available_at, released_at,
+                            expires_at, idle_months, lasts)
+    SELECT member_id, uuidv7(), seq, part, part, available_at,
+           CASE WHEN available_at <= :now THEN available_at END,
+           points_expiry(policy, available_at, zone), points_idle(policy), own
+    FROM (
+        SELECT s.*, p.points AS part, p.policy AS own, coalesce(p.policy, s.expiry) AS policy
+        FROM said s CROSS JOIN LATERAL json_to_recordset(s.parts) AS p (points bigint, policy jsonb)
+        ORDER BY s.member_id, s.seq,
+                 points_expiry(coalesce(p.policy, s.expiry),
+                               coalesce(s.available_at, s.occurred_at), s.zone) NULLS LAST,
+                 p.policy NULLS FIRST
+    ) x
+""")  # noqa: S608  # as above
 
 ADVANCE = text("""
     UPDATE points_account a
@@ -155,7 +189,7 @@ def _write(
     hashes: list[bytes],
     now: datetime,
 ) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "member_id": item.member_id, "seq": seq, "points": item.points, "balance": balance,
             "occurred_at": item.occurred_at, "source_type": item.source_type,
@@ -165,7 +199,16 @@ def _write(
         }
         for item, seq, balance, link in zip(postings, seqs, balances, hashes, strict=True)
     ]  # fmt: skip
-    db.session.execute(POST, {"rows": as_rows(rows), "now": now})
+    statement = POST
+    if any(item.parts for item in postings):
+        statement = POST_PARTS
+        for row, item in zip(rows, postings, strict=True):
+            row["parts"] = [_part(*part) for part in item.parts or [(item.points, None)]]
+    db.session.execute(statement, {"rows": as_rows(rows), "now": now})
+
+
+def _part(points: int, policy: str | None) -> dict[str, Any]:
+    return {"points": points} | ({} if policy is None else {"policy": msgspec.Raw(policy.encode())})
 
 
 def _advance(accounts: dict[UUID, Account], earned: dict[UUID, int]) -> None:
@@ -182,14 +225,13 @@ def _advance(accounts: dict[UUID, Account], earned: dict[UUID, int]) -> None:
 STIR = text("""
     SELECT points_stir(CAST(:members AS uuid[]), CAST(:ats AS timestamptz[]), :now)
 """)
-INACTIVITY = '"inactivity_months"'
 
 
 def _stir(postings: Sequence[Posting], accounts: dict[UUID, Account], now: datetime) -> None:
     """Earning is an activity: it carries on what inactivity lets lapse."""
     active: dict[UUID, datetime] = {}
     for item in postings:
-        if accounts[item.member_id].is_idle or INACTIVITY in item.expiry:
+        if accounts[item.member_id].is_idle or item.lets_idle_points_lapse:
             known = active.get(item.member_id, item.occurred_at)
             active[item.member_id] = max(known, item.occurred_at)
     if active:
@@ -223,8 +265,10 @@ def claw_back(
     shortfall: str,
     now: datetime,
 ) -> Taken:
-    """Take earned points back: from the lot opened by `lot_seq`, pending or not, then (others)
+    """Take earned points back: from the lots opened by `lot_seq`, pending or not, then (others)
     from spendable lots, then as debt or not at all (`shortfall`: "debt" or "floor").
+
+    Of lots the one that lapses first goes first.
 
     The account is locked by the caller.
     """
@@ -232,7 +276,7 @@ def claw_back(
         text("""
             SELECT (t).seq, (t).points, ((t).data ->> 'debt')::bigint AS debt FROM (
                 SELECT points_take(:member, 'clawback', :points, :now, :type, :id, NULL, NULL, NULL,
-                    (SELECT id FROM points_lot WHERE member_id = :member AND opened_by = :seq),
+                    ARRAY(SELECT id FROM points_lot WHERE member_id = :member AND opened_by = :seq),
                     true, :others, :shortfall) AS t) x
         """),
         {
@@ -267,22 +311,24 @@ def spend(member_id: UUID, points: int, *, source: tuple[str, str], now: datetim
 def retime(lots: Sequence[tuple[UUID, int, datetime | None, str, str]], *, now: datetime) -> None:
     """Move the release of pending lots: (member, seq of opening, available_at, zone, expiry).
 
-    What becomes spendable by it pays its member's debt. The accounts are locked.
+    Lots with a policy of their own lapse by that. What becomes spendable pays its member's debt.
+    The accounts are locked.
     """
     if not lots:
         return
     members, seqs, available, zones, expiries = zip(*lots, strict=True)
-    db.session.execute(
+    moved = db.session.execute(
         text("""
             UPDATE points_lot l
             SET available_at = s.available_at,
                 released_at = CASE WHEN s.available_at <= :now THEN s.available_at END,
-                expires_at = points_expiry(s.expiry, s.available_at, s.zone)
+                expires_at = points_expiry(coalesce(l.lasts, s.expiry), s.available_at, s.zone)
             FROM unnest(CAST(:members AS uuid[]), CAST(:seqs AS integer[]),
                         CAST(:available AS timestamptz[]), CAST(:zones AS text[]),
                         CAST(:expiries AS jsonb[])) AS s (id, seq, available_at, zone, expiry)
             WHERE l.member_id = s.id AND l.opened_by = s.seq AND l.released_at IS NULL
               AND (l.available_at IS NULL OR l.available_at > :now)
+            RETURNING l.member_id, l.idle_months IS NOT NULL AS idle
         """),
         {
             "members": list(members),
@@ -293,7 +339,7 @@ def retime(lots: Sequence[tuple[UUID, int, datetime | None, str, str]], *, now: 
             "now": now,
         },
     )
-    idle = sorted({lot[0] for lot in lots if INACTIVITY in lot[4]})
+    idle = sorted({row.member_id for row in moved if row.idle})
     if idle:  # counted from its release, a lot must not lapse before the others do
         given = {"members": idle, "ats": [None] * len(idle), "now": now}
         db.session.execute(STIR, given)

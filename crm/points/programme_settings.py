@@ -111,6 +111,12 @@ class Expiry:
     month: int
     day: int
 
+    def document(self) -> dict[str, Any]:
+        """The policy with what it depends on, and nothing else, as JSON."""
+        if self.policy == "fixed_day":
+            return {"policy": self.policy, "month": self.month, "day": self.day}
+        return {"policy": self.policy} | ({} if self.policy == "never" else {"months": self.months})
+
 
 @dataclass(frozen=True, slots=True)
 class Redemption:

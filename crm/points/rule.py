@@ -34,8 +34,8 @@ class Rule:
 
     `points` and `per_amount` (minor units) are a rate's; `points` also a bonus's or an activity's;
     `factor` is a multiplier's as an exact pair; caps are points, None is no limit. `points` of a
-    referral are the referrer's. `expiry` is how long an activity's points last; None: as long as
-    the programme says.
+    referral are the referrer's. `expiry` is how long what it gives lasts; None: as long as the
+    programme says, or what a multiplier multiplies.
     """
 
     id: UUID

@@ -16,8 +16,7 @@ MOST_ENTRIES = 1000
 CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 FACTOR = r"(0|[1-9]\d{0,2})(\.\d{1,6})?"
 
-OF_ACTIVITIES = ("requires_paid_order", "referee_points", "expiry")
-OWN_POLICIES = [policy for policy in EXPIRY_POLICIES if policy != "inactivity_months"]
+OF_ACTIVITIES = ("requires_paid_order", "referee_points")
 TAKES = {
     rule.RATE: ("points", "per_amount"),
     rule.MULTIPLIER: ("factor",),
@@ -73,17 +72,20 @@ class RuleCap(Schema):
 
 
 class RuleExpiry(ExpirySettings):
-    """How long the points of this rule last, whatever the programme says of the others'."""
+    """How long the points of this rule last, whatever the programme says of the others'.
 
-    policy = fields.Choice(*OWN_POLICIES, required=True)
+    Months of inactivity are those of the member: any activity of his carries these points on.
+    """
+
+    policy = fields.Choice(*EXPIRY_POLICIES, required=True)
 
 
 class RuleFields(Schema):
     """What all rules have, and what each kind has beside it.
 
     rate: `points` per `per_amount` minor units · multiplier: `factor` · per_order, per_unit:
-    `points` · activity: `activity`, `points`, maybe `requires_paid_order` and `expiry`; a
-    referral's `points` are the referrer's, `referee_points` the friend's.
+    `points` · activity: `activity`, `points`, maybe `requires_paid_order`; a referral's `points`
+    are the referrer's, `referee_points` the friend's. Any may have an `expiry` of its own.
     """
 
     kind = fields.Choice(*rule.KINDS, required=True)

@@ -302,14 +302,12 @@ def test_an_unknown_member_and_one_who_left_get_nothing(act, rule, member):
 @pytest.mark.parametrize(
     ("more", "pointer", "mistake"),
     [
-        ({"kind": "rate", "per_amount": 100, "points": 1, "expiry": {"policy": "never"}},
-         "/expiry", "not_for_this_kind"),
         ({"kind": "activity", "activity": "review", "points": 1, "referee_points": 5},
          "/referee_points", "not_for_this_kind"),
         ({"kind": "activity", "activity": "referral", "points": 1, "requires_paid_order": True},
          "/requires_paid_order", "not_for_this_kind"),
         ({"kind": "activity", "activity": "review", "points": 1,
-          "expiry": {"policy": "inactivity_months"}}, "/expiry/policy", "unknown_choice"),
+          "expiry": {"policy": "some_day"}}, "/expiry/policy", "unknown_choice"),
         ({"kind": "activity", "activity": "review", "points": 1, "expiry": {"months": 3}},
          "/expiry/policy", "required"),
     ],

@@ -105,6 +105,25 @@ def test_a_rule_is_made_with_every_condition_and_reads_back_the_same(signed_in: 
     assert {**again, "version": 1} == {**found, "valid_from": again["valid_from"]}
 
 
+@pytest.mark.parametrize("kind", ["rate", "multiplier", "activity"])
+def test_the_points_of_any_rule_may_last_by_a_policy_of_their_own(
+    signed_in: As, admin: Api, kind: str
+):
+    visitor = signed_in("marketer")
+    fields = form_of(visitor, kind)
+    known = {leaf.pointer for leaf in leaves_of(kind)}
+    filling = {"/points": "5", "/per_amount": "1", "/factor": "1.5", "/activity": "review"}
+    fill(fields, {name: value for name, value in filling.items() if name in known})
+    fill(fields, {"/expiry/policy": "rolling_months", "/expiry/months": "3"})
+    answer = visitor.post(RULES, fields)
+    assert answer.status_code == 303, words(answer)
+    made = admin.get("/points/rules").get_json()["data"][-1]
+    assert made["expiry"] == {"policy": "rolling_months", "months": 3}
+    assert "These points expire some months later, to the day" in words(
+        visitor.get(f"{RULES}/{made['id']}")
+    )
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_form_of_a_kind_asks_for_what_it_takes_and_nothing_else(signed_in: As, kind: str):
     visitor = signed_in("marketer")
