@@ -20,6 +20,7 @@ from crm.members import api as members
 from crm.members import jobs as members_jobs
 from crm.members import stores_api as stores
 from crm.members.tiers import api as tiers
+from crm.messages import sources as message_sources
 from crm.orders import api as orders
 from crm.orders import claim_api as claims
 from crm.orders import jobs as order_jobs
@@ -49,6 +50,7 @@ JOB_MODULES: Sequence[ModuleType] = (
     segments_jobs,
 )
 
+assert message_sources  # its tables
 METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 
 BLUEPRINTS: Sequence[Blueprint] = (

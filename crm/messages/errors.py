@@ -1,0 +1,31 @@
+"""What the room of messages refuses."""
+
+from crm.errors import N_, NotFound, Refused
+
+
+class TemplateNotFound(NotFound):
+    """There is no such template, or it has no such version (404)."""
+
+    code = "template_not_found"
+    detail = N_("There is no such template.")
+
+
+class MessageNotFound(NotFound):
+    """There is no such message (404)."""
+
+    code = "message_not_found"
+    detail = N_("There is no such message.")
+
+
+class MessageNotRetryable(Refused):
+    """Only messages that failed, or whose fate is unknown, are retried (409); `state` is its."""
+
+    code = "message_not_retryable"
+    detail = N_("Only failed messages are tried again; this one is {state}.")
+
+
+class LinkNotValid(NotFound):
+    """The link was not made by this shop, or was cut short on its way (404)."""
+
+    code = "link_not_valid"
+    detail = N_("This link is not valid. Copy it whole from the message.")

@@ -1,0 +1,27 @@
+"""Tables of messages."""
+
+from crm.messages.models.messages import Message, MessageCount, MessageEvent, SandboxMessage
+from crm.messages.models.stops import (
+    MessageBlock,
+    MessageDay,
+    MessagePolicy,
+    MessageProvider,
+    MessageSource,
+    Suppression,
+)
+from crm.messages.models.templates import MessageTemplate, MessageTemplateVersion
+
+__all__ = [
+    "Message",
+    "MessageBlock",
+    "MessageCount",
+    "MessageDay",
+    "MessageEvent",
+    "MessagePolicy",
+    "MessageProvider",
+    "MessageSource",
+    "MessageTemplate",
+    "MessageTemplateVersion",
+    "SandboxMessage",
+    "Suppression",
+]

@@ -1,0 +1,223 @@
+"""Planning messages: a row each, in the transaction of their cause, once per occasion for life.
+
+An occasion says why in words that hold for ever, such as `birthday:<journey>:<member>:<year>`;
+what is planned twice under one occasion is one message. Rules call this with `now`; whether a
+message may go is asked when it goes (`crm.messages.eligibility`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from crm.db import as_rows, db
+from crm.ids import digest_id
+from crm.messages import policy
+from crm.messages.errors import TemplateNotFound
+from crm.messages.models import Message, MessageTemplate
+from crm.messages.states import Reason
+
+__all__ = [
+    "Source",
+    "Wording",
+    "occasion_key",
+    "of_occasion",
+    "plan",
+    "plan_many",
+    "plan_select",
+    "withdraw",
+    "wording",
+]
+
+HIGHEST = 1000  # priorities are -1000 to 1000; higher goes first
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What causes messages: its type (`campaign`, `journey`, …) and id. Counters are kept by it."""
+
+    type: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A version of a template, with the channel and the purpose that all its versions
+    share; no template for members who get nothing."""
+
+    template_id: UUID | None
+    version: int | None
+    channel: str
+    purpose: str
+
+
+INSERT = """
+    INSERT INTO message (
+        id, member_id, occasion, occasion_key, channel, purpose, priority,
+        template_id, template_version, variables, source_type, source_id, zone,
+        state, reason, due_at, not_after, created_at, finished_at)
+    SELECT uuidv7(), p.member_id, p.occasion, message_occasion_key(p.occasion),
+           :channel, :purpose, :priority, CAST(:template_id AS uuid), CAST(:version AS integer),
+           coalesce(p.variables, '{{}}'), :source_type, :source_id, :zone,
+           coalesce(p.state, 'waiting'), p.reason, coalesce(p.due_at, :now), p.not_after, :now,
+           CASE WHEN coalesce(p.state, 'waiting') <> 'waiting' THEN CAST(:now AS timestamptz) END
+    FROM ({select}) AS p
+    ON CONFLICT (occasion_key) DO NOTHING
+    RETURNING id, state = 'waiting' AND due_at <= :now AS is_due
+"""
+
+COUNT = "SELECT count(*) AS new, coalesce(bool_or(is_due), false) AS due FROM planned"
+
+GIVEN = """
+    SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r (
+        member_id uuid, occasion text, variables jsonb, due_at timestamptz,
+        not_after timestamptz, state text, reason text)
+"""
+
+WITHDRAW = text("""
+    UPDATE message SET state = 'cancelled', reason = :reason, finished_at = :now, due_at = NULL
+    WHERE occasion_key = ANY(CAST(:keys AS uuid[])) AND state = 'waiting'
+""")
+
+
+def wording(template_id: UUID, version: int | None = None) -> Wording:
+    """The newest version of a template, or the one named. Raises `TemplateNotFound`."""
+    found = db.session.get(MessageTemplate, template_id)
+    if found is None or (version or 1) > found.version:
+        raise TemplateNotFound()
+    return Wording(found.id, version or found.version, found.channel, found.purpose)
+
+
+def plan(
+    member_id: UUID,
+    *,
+    occasion: str,
+    template_id: UUID,
+    source: Source,
+    now: datetime,
+    variables: Mapping[str, Any] | None = None,
+    due_at: datetime | None = None,
+    not_after: datetime | None = None,
+    priority: int = 0,
+    zone: str | None = None,
+) -> Message | None:
+    """Plan one message, due now or at `due_at`, worthless from `not_after` on.
+
+    None: this occasion has had its message. `zone` counts for a member who has none (the policy's
+    if not given). `variables` fill the template. Raises `TemplateNotFound`.
+    """
+    row = {"member_id": member_id, "occasion": occasion, "variables": dict(variables or {})} | {
+        "due_at": due_at,
+        "not_after": not_after,
+    }
+    values = _values(wording(template_id), source, priority, zone, now) | {"rows": as_rows([row])}
+    found = db.session.execute(text(INSERT.format(select=GIVEN)), values).one_or_none()
+    if found is None:
+        return None
+    return db.session.get(Message, found.id)
+
+
+def plan_many(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    template_id: UUID | None,
+    source: Source,
+    now: datetime,
+    priority: int = 0,
+    zone: str | None = None,
+    channel: str = "email",
+    purpose: str = "marketing",
+) -> int:
+    """Plan one message per row in one statement; returns how many occasions were new.
+
+    A row: member_id, occasion, and maybe variables, due_at, not_after; `state` and `reason` for
+    members who get none (`holdout`, `suppressed`). Without a template all rows must be such;
+    `channel` and `purpose` then say what they would have got.
+    """
+    said = _said(template_id, channel, purpose)
+    return _planned(GIVEN, {"rows": as_rows(rows)}, said, source, priority, zone, now)
+
+
+def plan_select(
+    query: str,
+    params: Mapping[str, Any],
+    *,
+    template_id: UUID | None,
+    source: Source,
+    now: datetime,
+    version: int | None = None,
+    priority: int = 0,
+    zone: str | None = None,
+    channel: str = "email",
+    purpose: str = "marketing",
+) -> int:
+    """As `plan_many`, for the rows of a query (trusted SQL of the caller's, with `:name` params).
+
+    It must give the columns member_id, occasion, variables, due_at, not_after, state and reason,
+    in any order; NULL where a row of `plan_many` would leave a value out.
+    """
+    said = _said(template_id, channel, purpose, version)
+    return _planned(query, params, said, source, priority, zone, now)
+
+
+def withdraw(occasions: Iterable[str], *, reason: Reason = Reason.CANCELLED, now: datetime) -> int:
+    """Cancel messages that have not gone yet, such as when an order was refunded; returns how
+    many. One that a worker is sending right now goes."""
+    keys = [occasion_key(one) for one in occasions]
+    done = db.session.execute(WITHDRAW, {"keys": keys, "reason": reason, "now": now})
+    return done.rowcount  # type: ignore[attr-defined]
+
+
+def occasion_key(occasion: str) -> str:
+    """The narrow key of an occasion, as `message_occasion_key` in the database makes it."""
+    return digest_id("message", occasion)
+
+
+def of_occasion(occasion: str) -> Message | None:
+    """The message that was planned under an occasion, if any."""
+    return db.session.scalar(select(Message).filter_by(occasion_key=UUID(occasion_key(occasion))))
+
+
+def _said(
+    template_id: UUID | None, channel: str, purpose: str, version: int | None = None
+) -> Wording:
+    """The template's version, or none of the channel and purpose given."""
+    if template_id is None:
+        return Wording(None, None, channel, purpose)
+    return wording(template_id, version)
+
+
+def _planned(
+    rows: str,
+    params: Mapping[str, Any],
+    said: Wording,
+    source: Source,
+    priority: int,
+    zone: str | None,
+    now: datetime,
+) -> int:
+    values = _values(said, source, priority, zone, now) | dict(params)
+    done = db.session.execute(
+        text(f"WITH planned AS ({INSERT.format(select=rows)}) {COUNT}"), values
+    ).one()
+    return done.new
+
+
+def _values(
+    said: Wording, source: Source, priority: int, zone: str | None, now: datetime
+) -> dict[str, Any]:
+    assert -HIGHEST <= priority <= HIGHEST, priority
+    return {
+        "template_id": said.template_id,
+        "version": said.version,
+        "channel": said.channel,
+        "purpose": said.purpose,
+        "source_type": source.type,
+        "source_id": source.id,
+        "priority": priority,
+        "zone": zone or policy.current().timezone,
+        "now": now,
+    }
