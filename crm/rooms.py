@@ -14,6 +14,7 @@ from crm.auth import api as auth
 from crm.auth import approvals_api as approvals
 from crm.auth import door
 from crm.auth import jobs as auth_jobs
+from crm.coupons import models as coupon_models  # noqa: F401
 from crm.db import Base
 from crm.http import Blueprint, operations
 from crm.members import api as members
