@@ -6,7 +6,8 @@ from typing import Any
 
 from crm.errors import N_, FieldError, Invalid, Malformed
 
-SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[0-9]{16}|\x00")
+# A number stands after one of these signs; the digits of an identifier stand after a quote.
+SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|(?:^|[\s:\[,-])[0-9]{16}|\x00")
 LARGEST = 2**53 - 1  # the integers that every JSON reader keeps exactly (RFC 7493)
 DEEPEST = 60
 
@@ -59,19 +60,33 @@ def loads(raw: bytes) -> Any:
         raise Malformed(reason=f"{error.msg} at line {error.lineno} column {error.colno}") from None
     except RecursionError:
         raise Malformed(reason="it is nested too deeply") from None
-    if SUSPICIOUS.search(raw) or raw.count(b"[") + raw.count(b"{") > DEEPEST:
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _is_too_deep(value):
+        raise Malformed(reason="it is nested too deeply")
+    if SUSPICIOUS.search(raw):
         errors: list[FieldError] = []
-        _inspect(value, "", 0, errors)
+        _inspect(value, "", errors)
         if errors:
             raise Invalid(errors)
     return value
 
 
-def _inspect(value: Any, pointer: str, depth: int, errors: list[FieldError]) -> None:
+def _is_too_deep(value: Any) -> bool:
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _inspect(value: Any, pointer: str, errors: list[FieldError]) -> None:
     if len(errors) >= 20:
         return
-    if depth > DEEPEST:
-        raise Malformed(reason="it is nested too deeply")
     if isinstance(value, str):
         problem = text_problem(value)
         if problem:
@@ -84,11 +99,11 @@ def _inspect(value: Any, pointer: str, depth: int, errors: list[FieldError]) -> 
         )
     elif isinstance(value, dict):
         for key, item in value.items():
-            _inspect(key, pointer, depth + 1, errors)
-            _inspect(item, f"{pointer}/{escape(key)}", depth + 1, errors)
+            _inspect(key, pointer, errors)
+            _inspect(item, f"{pointer}/{escape(key)}", errors)
     elif isinstance(value, list):
         for place, item in enumerate(value):
-            _inspect(item, f"{pointer}/{place}", depth + 1, errors)
+            _inspect(item, f"{pointer}/{place}", errors)
 
 
 def text_problem(value: str) -> str | None:

@@ -16,20 +16,19 @@ from crm.auth.door import turn_away
 from crm.db import call, config
 from crm.errors import Refused
 from crm.http.idempotency import Claim, KeyReused, replay
-from crm.http.principal import principal
+from crm.http.principal import Principal, principal
 from crm.http.problems import answer
 from crm.members.identity import MemberNotFound, MemberRef
 from crm.points import awards
 from crm.points.errors import InsufficientPoints, NotRedeemableAmount, SourceKeyUsed
 
 REDEEM = "SELECT * FROM points_redeem(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-FOUND = "regulars.award"  # what the fast lane found out already, for the view to say
+FOUND = "regulars.found"  # what the fast lane found out already, for the view to say
 # Of twins that say a refusal at the same time, the first one's words are kept, and given by all.
 KEEP_ANSWER = """
     UPDATE idempotency_key SET body = CASE WHEN body = %s THEN %s ELSE body END WHERE key = %s
     RETURNING body
 """
-TRIES = 3
 REFUSALS: dict[str, type[Refused]] = {
     kind.code: kind
     for kind in (InsufficientPoints, NotRedeemableAmount, SourceKeyUsed, MemberNotFound)
@@ -75,15 +74,18 @@ def redeem(claim: Claim, who: MemberRef, points: int, *, reference: str) -> Resp
     Answers 201 with the entry; refuses `insufficient_points`, `not_redeemable_amount`,
     `member_not_found`.
     """
-    facts = (points, reference, principal().name)
-    return _answer(claim, _once(REDEEM, (*_head(claim, who), *facts)))
+    found = request.environ.pop(FOUND, None)
+    return _answer(claim, found or spend(principal(), claim, who, points, reference=reference))
 
 
-def _head(claim: Claim, who: MemberRef) -> tuple[Any, ...]:
-    asker = principal()
+def spend(
+    asker: Principal, claim: Claim, who: MemberRef, points: int, *, reference: str
+) -> tuple[Any, ...] | None:
+    """A redemption as the door of the database answers it: status, body, replayed."""
     key_id = asker.id if asker.kind == "key" else None
     now, sandbox = clock.system_now(), config().sandbox
-    return (key_id, claim.key, claim.fingerprint, now, sandbox, who.kind, who.value)
+    head = (key_id, claim.key, claim.fingerprint, now, sandbox, who.kind, who.value)
+    return _once(REDEEM, (*head, points, reference, asker.name))
 
 
 def _once(sql: str, params: tuple[Any, ...]) -> tuple[Any, ...] | None:

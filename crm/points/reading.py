@@ -1,10 +1,10 @@
-"""Awards as they come in, read fast: a part of what the schema takes, meaning the same.
+"""Awards and redemptions as they come in, read fast: a part of what the schemas take.
 
 `msgspec` accepts a plain award in a microsecond; whatever it does not accept goes through the
 marshmallow schema, which is the authority and names every mistake. A test holds the two together.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -40,10 +40,30 @@ class AwardBody(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=PLAIN)] | None = None
 
 
+class RedemptionBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Points to spend."""
+
+    member: Who
+    points: Annotated[int, Meta(ge=1, le=POINTS_LIMIT)]
+    reference: Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
+
+
+Body = TypeVar("Body", AwardBody, RedemptionBody)
+
+
 def plain_award(body: Any) -> tuple[MemberRef, AwardBody] | None:
     """The award of a JSON value and whom it is for; None for what the schema has to read."""
+    return _read(body, AwardBody)
+
+
+def plain_redemption(body: Any) -> tuple[MemberRef, RedemptionBody] | None:
+    """As `plain_award`, of a redemption."""
+    return _read(body, RedemptionBody)
+
+
+def _read(body: Any, kind: type[Body]) -> tuple[MemberRef, Body] | None:
     try:
-        found = msgspec.convert(body, AwardBody)
+        found = msgspec.convert(body, kind)
     except msgspec.ValidationError:
         return None
     who = _reference(found.member)

@@ -77,3 +77,20 @@ def test_no_bytes_make_it_fail(raw: bytes):
     except (Malformed, Invalid):
         return
     json.loads(raw)
+
+
+@pytest.mark.parametrize("raw", [b"[" * 61 + b"]" * 61, b'{"a":' * 61 + b"1" + b"}" * 61])
+def test_one_level_more_is_too_deep(raw: bytes):
+    with pytest.raises(Malformed):
+        strict_json.loads(raw)
+
+
+@pytest.mark.parametrize("value", ["[" * 99, [[]] * 99, {"a": "{" * 99}, [{"b": [1]}] * 99])
+def test_many_brackets_are_not_deep(value):
+    assert strict_json.loads(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize("raw", [b"[9007199254740993]", b'{"a": -9007199254740993}', b"1" * 17])
+def test_large_numbers_are_found_wherever_they_stand(raw: bytes):
+    with pytest.raises(Invalid):
+        strict_json.loads(raw)

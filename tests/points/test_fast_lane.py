@@ -34,6 +34,15 @@ def seen(app, monkeypatch) -> list[bool]:
     return answered
 
 
+@pytest.fixture
+def rich(admin, person):
+    """A member with a thousand points, and the lane open for this key."""
+    member = person()
+    for _ in range(2):
+        assert admin.post(PATH, body(member, points=500)).status_code == 201
+    return member
+
+
 def body(member_id, **changes):
     found = {"member": {"id": str(member_id)}, "activity": "review", "points": 30}
     return found | {"source_key": uuid4().hex} | changes
@@ -91,6 +100,43 @@ def test_refusals_are_the_views_and_told_as_new_the_first_time(admin, person, se
     assert (unknown.status_code, unknown.get_json()["code"]) == (404, "member_not_found")
     reused = admin.post(PATH, body(person()), idem="r")
     assert (reused.status_code, reused.get_json()["code"]) == (422, "idempotency_key_reused")
+
+
+def spending(member_id, **changes):
+    return {"member": {"id": str(member_id)}, "points": 100, "reference": "cart-1"} | changes
+
+
+def test_redemptions_through_lane_and_view_give_the_same_answer(admin, rich):
+    quick = admin.post("/points/redemptions", spending(rich, reference='谢谢 \\ " x'))
+    slow = admin.post(
+        "/points/redemptions",
+        spending(rich, reference='谢谢 \\ " x'),
+        headers={"Content-Type": "application/json; x=1"},
+    )
+    assert (quick.status_code, slow.status_code) == (201, 201)
+    first, second = quick.get_json(), slow.get_json()
+    assert list(first) == list(second)
+    assert (first["balance_after"], second["balance_after"]) == (900, 800)
+    changing = ("id", "seq", "balance_after", "occurred_at", "recorded_at")
+    for name in changing:
+        del first[name], second[name]
+    assert first == second
+    assert "Idempotent-Replayed" not in quick.headers
+
+
+def test_a_redemption_is_listed_as_it_was_answered(admin, rich, entries_of):
+    answer = admin.post("/points/redemptions", spending(rich, points=700))
+    assert entries_of(rich)[0] == answer.get_json()
+    assert [lot["points"] for lot in answer.get_json()["lots"]] == [-500, -200]
+
+
+def test_a_refused_redemption_is_told_as_new_once_and_then_replayed(admin, rich):
+    asked = spending(rich, points=5000)
+    first = admin.post("/points/redemptions", asked, idem="much")
+    again = admin.post("/points/redemptions", asked, idem="much")
+    assert (first.status_code, first.get_json()["code"]) == (422, "insufficient_points")
+    assert "Idempotent-Replayed" not in first.headers
+    assert (again.data, again.headers["Idempotent-Replayed"]) == (first.data, "true")
 
 
 @pytest.mark.parametrize(
