@@ -2,8 +2,8 @@
 
 from crm.migrations import script
 
-revision = "0021"
-down_revision = "0020"
+revision = "0024"
+down_revision = "0023"
 
 # To compress the answer to a batch of a thousand takes a quarter of the time of its awards, and it
 # is forgotten after three days.
