@@ -61,7 +61,8 @@ class Crediting:
             # Always posted whole and clawed back after, so that the ledger tells the same story
             # whether a refund came before or after its order.
             programme = self.book.programme_at(order.placed_at)
-            self._post(order, order.granted, str(order.id), parts(order, programme))
+            lots, at = parts(order, programme), min(order.paid_at or order.placed_at, self.now)
+            self._post(order, order.granted, str(order.id), lots, at)
             order.points = order.granted
         if target < order.points:
             self.clawbacks.append((order, order.points - target))
@@ -107,18 +108,19 @@ class Crediting:
             order.regrants += 1
             more, programme = points - forgotten, self.book.programme_at(order.placed_at)
             lots = more_parts(order, more, target, left, was, programme)
-            self._post(order, more, f"{order.id}#{order.regrants}", lots)
+            # Now, not at the payment: until now the member did not have them.
+            self._post(order, more, f"{order.id}#{order.regrants}", lots, self.now)
             order.clawed -= min(order.clawed, points - forgotten)
             order.debt = min(order.debt, order.clawed)
 
-    def _post(self, order: Kept, points: int, source: str, lots: Parts) -> None:
+    def _post(self, order: Kept, points: int, source: str, lots: Parts, at: datetime) -> None:
         assert order.member_id is not None
         programme = self.book.programme_at(order.placed_at)
         order.available_at = available_at(order, programme)
         posting = Posting(
             member_id=order.member_id,
             points=points,
-            occurred_at=min(order.paid_at or order.placed_at, self.now),
+            occurred_at=at,
             source_type="order",
             source_id=source,
             available_at=order.available_at,
@@ -127,7 +129,7 @@ class Crediting:
             parts=lots,
         )
         self.postings.append((order, posting))
-        self._count_points(order, posting.occurred_at, points)
+        self._count_points(order, at, points)
 
     def _count_points(self, order: Kept, at: datetime, points: int) -> None:
         assert order.member_id is not None

@@ -75,6 +75,15 @@ def test_a_cancelled_order_takes_its_points_back(admin, owner):
     assert not check.run()
 
 
+def test_points_given_again_do_not_appear_in_the_past(admin, owner):
+    for hour, status in enumerate(("paid", "cancelled", "paid"), start=2):
+        at = stamp(PLACED + timedelta(hours=hour))
+        put(admin, "A1", order_body(owner, status=status, updated_at=at))
+    at = stamp(PLACED + timedelta(hours=1))
+    assert admin.get(f"/members/{owner}/points?as_of={at}").json["pending"] == 250
+    assert admin.get(f"/members/{owner}/points").json["available"] == 250
+
+
 def test_an_order_of_points_already_spent_leaves_a_debt_that_the_next_points_pay(admin, owner):
     put(admin, "A1", order_body(owner))
     spent = {"member": {"id": str(owner)}, "points": 200, "reference": "till"}
