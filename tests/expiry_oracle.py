@@ -36,10 +36,14 @@ def last_valid_day(policy: dict[str, Any], first: date) -> date | None:
     raise AssertionError(policy)
 
 
+def midnight_after(last: datetime | date, zone: str) -> datetime:
+    """The exclusive end of a local day, or of the local day of an instant."""
+    there = ZoneInfo(zone)
+    day = last.astimezone(there).date() if isinstance(last, datetime) else last
+    return datetime.combine(day + timedelta(days=1), time(), there).astimezone(UTC)
+
+
 def expiry(policy: dict[str, Any], available_at: datetime, zone: str) -> datetime | None:
     """The exclusive instant: local midnight after the last valid day."""
-    there = ZoneInfo(zone)
-    last = last_valid_day(policy, available_at.astimezone(there).date())
-    if last is None:
-        return None
-    return datetime.combine(last + timedelta(days=1), time(), there).astimezone(UTC)
+    last = last_valid_day(policy, available_at.astimezone(ZoneInfo(zone)).date())
+    return None if last is None else midnight_after(last, zone)
