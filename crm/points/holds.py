@@ -198,11 +198,14 @@ def void(hold_id: UUID, *, now: datetime, actor: str | None = None) -> Hold:
 
 
 def _locked(hold_id: UUID) -> Hold:
-    """The hold, read after its member's account was locked.
+    """The hold, read after its member's account was locked, unless it is resolved for good.
 
     Raises `Contended` when it moved to another member meanwhile.
     """
-    member_id = find(hold_id).member_id
+    hold = find(hold_id)
+    if hold.state != "held":
+        return hold  # and stays so; its member may have been merged since then
+    member_id = hold.member_id
     postings.lock_accounts([member_id])
     hold = find(hold_id)
     if hold.member_id != member_id:

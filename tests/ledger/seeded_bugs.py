@@ -271,7 +271,10 @@ BUGS = [
     ),
     Bug(
         "the latest expiry is spent first",
-        (sql("points_take", "l.expires_at NULLS LAST", "l.expires_at DESC NULLS FIRST"),),
+        (
+            sql("points_redeem", "l.expires_at NULLS LAST", "l.expires_at DESC NULLS FIRST"),
+            sql("points_take", "l.expires_at NULLS LAST", "l.expires_at DESC NULLS FIRST"),
+        ),
         points_of_two_expiries_are_spent,
     ),
     Bug(

@@ -406,3 +406,18 @@ def test_the_database_itself_refuses_impossible_holds(member, award, hold, state
     placed(hold(member, 100))
     with pytest.raises(SQLAlchemyError, match="check constraint"), db.session.begin_nested():
         db.session.execute(text(statement))
+
+
+def test_a_hold_that_was_resolved_before_its_member_was_merged_says_so(
+    admin, member, person, award, hold, resolve
+):
+    award(member, 1000)
+    spent, freed = placed(hold(member, 300)), placed(hold(member, 300))
+    resolve(spent, "capture")
+    resolve(freed, "void")
+    merged = admin.post(f"/members/{person()}/merge", {"from": {"id": str(member)}})
+    assert merged.status_code == 201, merged.data
+    for verb in ("capture", "void"):
+        assert problem(resolve(spent, verb), 409)["code"] == "hold_captured"
+    assert problem(resolve(freed, "capture"), 409)["code"] == "hold_void"
+    assert resolve(freed, "void").status_code == 200
