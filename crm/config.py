@@ -50,6 +50,13 @@ class Config:
     demo_data: Path = _setting(
         "CRM_DEMO_DATA", Path("var/demo"), "folder of the wheel that holds the demo history"
     )
+    message_lease_seconds: int = _setting(
+        "CRM_MESSAGE_LEASE_SECONDS",
+        300,
+        "what a worker that died was sending is decided by others after this time",
+        low=2,
+        high=3600,
+    )
     log_level: str = _setting("CRM_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ PostgreSQL. So Redis may be flushed, stopped or restarted, and the only cost is 
 
 import json
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 QUEUES = ("default",)
 WAKE = "crm.worker.wake"
+
+stopping = threading.Event()  # the process was told to stop: what is begun is ended, no more
 
 
 @dataclass(frozen=True)

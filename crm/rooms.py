@@ -21,7 +21,7 @@ from crm.members import api as members
 from crm.members import jobs as members_jobs
 from crm.members import stores_api as stores
 from crm.members.tiers import api as tiers
-from crm.messages import sources as message_sources
+from crm.messages import jobs as message_jobs
 from crm.orders import api as orders
 from crm.orders import claim_api as claims
 from crm.orders import jobs as order_jobs
@@ -45,13 +45,13 @@ JOB_MODULES: Sequence[ModuleType] = (
     housekeeping,
     auth_jobs,
     members_jobs,
+    message_jobs,
     points_jobs,
     order_jobs,
     activity_jobs,
     segments_jobs,
 )
 
-assert message_sources  # its tables
 METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 
 BLUEPRINTS: Sequence[Blueprint] = (

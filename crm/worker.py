@@ -2,7 +2,6 @@
 
 import logging
 import signal
-import threading
 import time
 from typing import Any
 
@@ -15,14 +14,12 @@ from sqlalchemy import Connection, text
 
 from crm import clock, outbox
 from crm.db import config, db, transaction
-from crm.queue import JOBS, connect
+from crm.queue import JOBS, connect, stopping
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 15  # how long a lost wake-up can go unnoticed by a worker
 AWAY_SECONDS = 2  # how often work is looked for while Redis is away
-
-stopping = threading.Event()  # the process was told to stop: what is begun is ended, no more
 
 
 def wake(name: str) -> int:

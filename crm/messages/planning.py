@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 
 from crm.db import as_rows, db
 from crm.ids import digest_id
-from crm.messages import policy
+from crm.messages import policy, waking
 from crm.messages.errors import TemplateNotFound
 from crm.messages.models import Message, MessageTemplate
 from crm.messages.states import Reason
@@ -117,6 +117,8 @@ def plan(
     found = db.session.execute(text(INSERT.format(select=GIVEN)), values).one_or_none()
     if found is None:
         return None
+    if found.is_due:
+        waking.wake(now)
     return db.session.get(Message, found.id)
 
 
@@ -203,6 +205,8 @@ def _planned(
     done = db.session.execute(
         text(f"WITH planned AS ({INSERT.format(select=rows)}) {COUNT}"), values
     ).one()
+    if done.due:
+        waking.wake(now)
     return done.new
 
 

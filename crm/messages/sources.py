@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from crm.db import db
+from crm.messages import waking
 from crm.messages.planning import Source
 from crm.messages.states import Reason
 
@@ -25,11 +26,14 @@ WAKE_UP = text("""
     WHERE source_type = :type AND source_id = :id AND state = 'waiting' AND due_at IS NULL
 """)
 CANCEL = text("""
-    UPDATE message SET state = 'cancelled', reason = :reason, due_at = NULL, finished_at = :now
-    WHERE id IN (
+    WITH gone AS MATERIALIZED (
         SELECT id FROM message
         WHERE source_type = :type AND source_id = :id AND state = 'waiting'
-        ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED)
+        ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
+    )
+    UPDATE message m
+    SET state = 'cancelled', reason = :reason, due_at = NULL, finished_at = :now
+    FROM gone WHERE m.id = gone.id
 """)
 FIGURES = text("""
     SELECT figure, reason, sum(n)::bigint AS n FROM message_count
@@ -66,6 +70,7 @@ def resume(source: Source, *, now: datetime) -> None:
     """Let its messages go again; what has become too late meanwhile does not."""
     _set(source, "running", None, now)
     db.session.execute(WAKE_UP, {"type": source.type, "id": source.id, "now": now})
+    waking.wake(now)
 
 
 def stop(source: Source, *, reason: Reason = Reason.CANCELLED, now: datetime) -> None:

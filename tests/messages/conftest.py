@@ -4,8 +4,9 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from clocks import set_to
 from flask import Flask
-from readers import make_reader, make_template
+from readers import NOW, make_reader, make_template
 
 
 @pytest.fixture
@@ -18,3 +19,11 @@ def reader(app: Flask) -> Callable[..., UUID]:
 def template(app: Flask) -> Callable[..., UUID]:
     """Makes templates: `template("sms", "service")`."""
     return make_template
+
+
+@pytest.fixture(autouse=True)
+def _noon(request: pytest.FixtureRequest) -> None:
+    """It is noon in Shanghai, and stays so."""
+    if "no_database" not in request.fixturenames:
+        request.getfixturevalue("rolled_back")
+        set_to(NOW)

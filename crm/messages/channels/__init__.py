@@ -1,0 +1,37 @@
+"""Channels: who takes messages to people. One small protocol, chosen by the settings.
+
+A room that brings a channel registers a function of the settings that makes its provider, or None
+where the settings name none; without one the sandbox keeps messages, and a live shop fails them
+with the reason `channel_off`.
+"""
+
+from collections.abc import Callable
+
+from crm.config import Config
+from crm.db import config
+from crm.messages.channels import sandbox
+from crm.messages.channels.provider import Provider
+
+Make = Callable[[Config], Provider | None]
+
+_makers: dict[str, Make] = {}
+_made: dict[tuple[str, int], Provider | None] = {}
+
+
+def register(channel: str, make: Make) -> None:
+    """Let `make` say who takes the messages of a channel; rooms do so when they are imported."""
+    assert channel not in _makers, channel
+    _makers[channel] = make
+
+
+def provider_of(channel: str) -> Provider | None:
+    """Who takes the messages of a channel in this process: made once, it keeps its connections."""
+    settings = config()
+    key = (channel, id(settings))
+    if key not in _made:
+        make = _makers.get(channel)
+        found = make(settings) if make else None
+        if found is None and settings.sandbox:
+            found = sandbox.Sink()
+        _made[key] = found
+    return _made[key]

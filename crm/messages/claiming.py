@@ -1,0 +1,165 @@
+"""Claiming a batch: locked, judged and marked `sending` in one transaction, before any call.
+
+Workers pass over each other's rows. A claim is a lease: when it lapses, `crm.messages.recovery`
+decides by what the provider can tell. The fence grows with each claim, so that a worker that
+comes back late records nothing over what was decided without it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+
+from crm.db import as_rows, config, db
+from crm.messages import eligibility, wording
+from crm.messages.channels.provider import Outgoing
+from crm.messages.eligibility import Verdict
+from crm.messages.links import Links
+from crm.messages.policy import Policy
+from crm.messages.states import PURPOSES, Reason, State
+
+CLAIM = text("""
+    WITH k AS (
+        SELECT id, member_id, purpose, zone, due_at FROM message
+        WHERE channel = :channel AND purpose = :purpose AND state = 'waiting' AND due_at <= :now
+          AND (due_at, id) > (:due_at, :id)
+        ORDER BY due_at, id LIMIT :most FOR UPDATE SKIP LOCKED
+    )
+    SELECT k.id, k.purpose, coalesce(m.timezone, h.timezone, k.zone) AS zone, k.due_at
+    FROM k JOIN member m ON m.id = k.member_id LEFT JOIN store h ON h.code = m.home_store
+    ORDER BY k.due_at, k.id
+""")
+PUT_ASIDE = text("""
+    UPDATE message m SET state = r.state, reason = r.reason, due_at = r.due_at,
+           finished_at = CASE WHEN r.state <> 'waiting' THEN CAST(:now AS timestamptz) END
+    FROM json_to_recordset(CAST(:rows AS json))
+        AS r (id uuid, state text, reason text, due_at timestamptz)
+    WHERE m.id = r.id
+""")
+MARK = text("""
+    UPDATE message m SET state = 'sending', reason = NULL, fence = fence + 1,
+           attempts = attempts + 1, provider = :provider, address = r.address,
+           locale = r.locale, local_day = r.day,
+           lease_until = clock_timestamp() + :lease * interval '1 second'
+    FROM json_to_recordset(CAST(:rows AS json))
+        AS r (id uuid, address text, locale text, day date)
+    WHERE m.id = r.id
+""")
+START: tuple[datetime, UUID] = (datetime.fromisoformat("1970-01-01T00:00:00+00:00"), UUID(int=0))
+
+
+@dataclass
+class Claimer:
+    """Takes the batches of one channel, service messages first, each lane from its front to its
+    end; `start_over` looks for what came in behind.
+
+    Passing over what was seen keeps a claim fast while thousands of finished rows still lie in
+    the index before the first that waits.
+    """
+
+    channel: str
+    provider: str
+    links: Links
+    seen: dict[str, tuple[datetime, UUID]] = field(default_factory=dict)
+
+    def start_over(self) -> None:
+        """Look from the front again."""
+        self.seen.clear()
+
+    def claim(self, most: int, policy: Policy, now: datetime) -> tuple[int, list[Outgoing]]:
+        """At most `most` messages: how many were looked at, and those that go."""
+        rows: list[Row[Any]] = []
+        for purpose in reversed(PURPOSES):
+            if len(rows) < most:
+                rows += self._lane(purpose, most - len(rows), now)
+        if not rows:
+            return 0, []
+        claimed = [(row.id, row.purpose, row.zone) for row in rows]
+        verdicts = eligibility.judge(self.channel, claimed, policy, now)
+        return len(rows), self._mark(verdicts, now)
+
+    def _lane(self, purpose: str, most: int, now: datetime) -> Sequence[Row[Any]]:
+        due_at, last = self.seen.get(purpose, START)
+        values = {"channel": self.channel, "purpose": purpose, "now": now, "most": most}
+        rows = db.session.execute(CLAIM, values | {"due_at": due_at, "id": last}).all()
+        if rows:
+            self.seen[purpose] = (rows[-1].due_at, rows[-1].id)
+        return rows
+
+    def _mark(self, verdicts: Sequence[Verdict], now: datetime) -> list[Outgoing]:
+        """Write down who goes and who does not; a template that can't be filled fails."""
+        aside = [_aside(one) for one in verdicts if one.state is not None]
+        going = [one.row for one in verdicts if one.state is None]
+        versions = wording.ready((row.template_id, row.template_version) for row in going)
+        outgoing, days = [], {}
+        for row in going:
+            try:
+                outgoing.append(
+                    self._outgoing(row, versions[row.template_id, row.template_version])
+                )
+            except wording.CannotSay:
+                failed = Verdict(row, State.FAILED, Reason.TEMPLATE_FAILED)
+                aside.append(_aside(failed))
+                if row.purpose == "marketing":
+                    key = (row.member_id, row.day)
+                    days[key] = days.get(key, 0) - 1
+        if aside:
+            db.session.execute(PUT_ASIDE, {"rows": as_rows(aside), "now": now})
+        eligibility.count(days)
+        if outgoing:
+            by_id = {row.id: row for row in going}
+            values = {"provider": self.provider, "lease": config().message_lease_seconds}
+            marks = [_marked(one, by_id[one.id]) for one in outgoing]
+            db.session.execute(MARK, values | {"rows": as_rows(marks)})
+        return outgoing
+
+    def _outgoing(self, row: Row[Any], version: wording.Version) -> Outgoing:
+        language = wording.choose(version, row.locale)
+        unsubscribe = None
+        if row.purpose == "marketing":
+            unsubscribe = self.links.unsubscribe(row.member_id, self.channel, row.id)
+        given = values_of(row.variables, name=row.name, member_no=row.member_no,
+                          locale=language.locale, unsubscribe=unsubscribe)  # fmt: skip
+        return Outgoing(
+            id=row.id,
+            fence=row.fence + 1,
+            member_id=row.member_id,
+            purpose=row.purpose,
+            address=row.address,
+            language=language,
+            values=language.fill(given),
+            given=given,
+            template=(row.template_id, row.template_version),
+            attempt=row.attempts + 1,
+            unsubscribe=unsubscribe,
+        )
+
+
+def values_of(
+    variables: Mapping[str, Any],
+    *,
+    name: str | None,
+    member_no: str,
+    locale: str,
+    unsubscribe: str | None,
+) -> dict[str, Any]:
+    """What templates can name: the message's variables, and `member` and `unsubscribe_url`, which
+    variables can't take the place of."""
+    member = {"name": name, "member_no": member_no, "locale": locale}
+    return {**variables, "member": member, "unsubscribe_url": unsubscribe or ""}
+
+
+def _aside(one: Verdict) -> dict[str, Any]:
+    return {"id": one.row.id, "state": one.state, "reason": one.reason, "due_at": one.due_at}
+
+
+def _marked(one: Outgoing, row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "address": one.address,
+        "locale": one.language.locale,
+        "day": row.day if row.purpose == "marketing" else None,
+    }

@@ -1,0 +1,159 @@
+"""What came of a batch, written down in one statement; and what that means for the next try."""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from crm.db import as_rows, db
+from crm.messages import eligibility, suppressions
+from crm.messages.channels.provider import (
+    Accepted,
+    Ambiguous,
+    Outcome,
+    Outgoing,
+    Refused,
+    TryLater,
+)
+from crm.messages.policy import Policy
+from crm.messages.states import Reason, State
+
+RECORD = text("""
+    UPDATE message m
+    SET state = r.state, reason = r.reason, due_at = coalesce(r.due_at, m.due_at),
+        attempts = m.attempts - r.uncounted, lease_until = NULL,
+        provider_ref = coalesce(r.ref, m.provider_ref),
+        segments = coalesce(r.segments, m.segments), price = coalesce(r.price, m.price),
+        sent_at = CASE WHEN r.state = 'sent' THEN CAST(:now AS timestamptz) END,
+        finished_at = CASE WHEN r.state <> 'waiting' THEN CAST(:now AS timestamptz) END
+    FROM json_to_recordset(CAST(:rows AS json)) AS r (
+        id uuid, fence integer, state text, reason text, due_at timestamptz, uncounted integer,
+        ref text, segments smallint, price numeric)
+    WHERE m.id = r.id AND m.fence = r.fence
+      AND (m.state = 'sending' OR (m.state = 'unknown' AND r.state = 'sent'))
+    RETURNING m.id, m.member_id, m.local_day, m.state, m.purpose
+""")
+
+NOTE = text("""
+    INSERT INTO message_event (message_id, id, kind, at, data)
+    SELECT r.id, uuidv7(), 'not_taken', :now, r.data
+    FROM json_to_recordset(CAST(:rows AS json)) AS r (id uuid, data jsonb)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A message as far as recording needs it: which, at which attempt, under which fence."""
+
+    id: UUID
+    fence: int
+    purpose: str
+    attempt: int
+    address: str | None
+
+
+def tried(one: Outgoing) -> Tried:
+    """An outgoing message, for recording."""
+    return Tried(one.id, one.fence, one.purpose, one.attempt, one.address)
+
+
+def record(
+    channel: str,
+    pairs: Sequence[tuple[Tried, Outcome]],
+    *,
+    honours_references: bool,
+    policy: Policy,
+    now: datetime,
+    reason: Reason = Reason.NO_ANSWER,
+) -> int:
+    """Write down what came of messages; those that somebody else has decided meanwhile stay as
+    they are. Returns how many were recorded.
+
+    What was not sent does not count against the member's caps. `reason` is said of ambiguous ones.
+    """
+    rows = [
+        {"id": one.id, "fence": one.fence, "uncounted": 0}
+        | _next(one, outcome, honours_references, policy, now, reason)
+        for one, outcome in pairs
+    ]
+    if not rows:
+        return 0
+    done = db.session.execute(RECORD, {"rows": as_rows(rows), "now": now}).all()
+    _uncount(done)
+    _note(pairs, now)
+    bad = [
+        one.address
+        for one, outcome in pairs
+        if isinstance(outcome, Refused) and outcome.bad_address and one.address
+    ]
+    suppressions.add(channel, bad, scope="all", reason="bounced", now=now)
+    return len(done)
+
+
+def _next(
+    one: Tried,
+    outcome: Outcome,
+    honours_references: bool,
+    policy: Policy,
+    now: datetime,
+    reason: Reason,
+) -> dict[str, Any]:
+    match outcome:
+        case Accepted(ref, segments, price):
+            return {"state": State.SENT, "ref": ref, "segments": segments, "price": price}
+        case Refused():
+            return {"state": State.FAILED, "reason": Reason.REFUSED}
+        case TryLater(counts=False, after_seconds=after):
+            due = now + timedelta(seconds=after or 0)
+            return {"state": State.WAITING, "reason": Reason.TRY_LATER, "due_at": due,
+                    "uncounted": 1}  # fmt: skip
+        case Ambiguous() if one.purpose == "marketing" and not honours_references:
+            return {"state": State.UNKNOWN, "reason": reason}
+        case TryLater() | Ambiguous() if one.attempt >= policy.most_attempts:
+            gone = isinstance(outcome, Ambiguous)
+            state = State.UNKNOWN if gone else State.FAILED
+            return {"state": state, "reason": reason if gone else Reason.GIVEN_UP}
+        case TryLater() | Ambiguous():
+            due = now + timedelta(seconds=_wait(one, outcome, policy))
+            return {"state": State.WAITING, "reason": Reason.TRY_LATER, "due_at": due}
+    raise AssertionError(outcome)
+
+
+def _wait(one: Tried, outcome: TryLater | Ambiguous, policy: Policy) -> float:
+    if isinstance(outcome, Ambiguous):
+        return backoff(one.attempt, policy)
+    if outcome.at_once:
+        return 0
+    return max(outcome.after_seconds or 0, backoff(one.attempt, policy))
+
+
+def backoff(attempt: int, policy: Policy) -> float:
+    """Seconds until the next try: doubling, between half and the whole, so that many that failed
+    together do not come back together."""
+    whole = min(policy.first_seconds * 2 ** (attempt - 1), policy.longest_seconds)
+    return whole * random.uniform(0.5, 1)
+
+
+def _note(pairs: Sequence[tuple[Tried, Outcome]], now: datetime) -> None:
+    """Keep what the provider said of a try that was not taken."""
+    rows = [
+        {"id": one.id, "data": {"code": outcome.code, "attempt": one.attempt}}
+        for one, outcome in pairs
+        if not isinstance(outcome, Accepted) and getattr(outcome, "counts", True)
+    ]
+    if rows:
+        db.session.execute(NOTE, {"rows": as_rows(rows), "now": now})
+
+
+def _uncount(done: Iterable[Any]) -> None:
+    days: dict[tuple[UUID, Any], int] = {}
+    for row in done:
+        was_not_sent = row.state in (State.FAILED, State.WAITING)
+        if was_not_sent and row.purpose == "marketing" and row.local_day is not None:
+            key = (row.member_id, row.local_day)
+            days[key] = days.get(key, 0) - 1
+    eligibility.count(days)
