@@ -11,7 +11,7 @@ from crm.activities import explanations, orders
 from crm.activities.schemas import EntryWhyOut, OrderPointsOut
 from crm.auth import door
 from crm.http import Blueprint, idempotent, needs, principal
-from crm.http.idempotency import claim_of_request, needs_key
+from crm.http.idempotency import Claim, answered, claim_of_request, needs_key
 from crm.members import identity
 from crm.points import awarding, ledger
 from crm.points.awarding import Asked
@@ -39,7 +39,7 @@ def award(body: dict[str, Any]) -> Response:
     """
     claim, expires_at = claim_of_request(), body["expires_at"]
     if expires_at is not None and expires_at <= clock.now() + timedelta(seconds=1):
-        raise ExpiryInThePast(pointer="/expires_at")
+        return _too_late(claim)
     points = body.get("points")
     by_rules = points is None
     if "source_key" not in body and not (by_rules and awarding.has_natural_key(body["activity"])):
@@ -57,6 +57,15 @@ def award(body: dict[str, Any]) -> Response:
         reason=body["reason"],
         expires_at=expires_at,
     )
+
+
+def _too_late(claim: Claim) -> Response:
+    """An expiry that is over: an award sent again is still answered as it was."""
+    door.check_again()
+    known = answered(claim)
+    if known is None:
+        raise ExpiryInThePast(pointer="/expires_at")
+    return known
 
 
 @idempotent

@@ -69,6 +69,21 @@ def replay(status: int, body: str) -> Response:
     return response
 
 
+def answered(claim: Claim) -> Response | None:
+    """The stored answer, for views that refuse by what may have changed since it was given.
+
+    Raises `KeyReused`.
+    """
+    known = db.session.execute(
+        text("""
+            SELECT CASE WHEN fingerprint = :fingerprint THEN status ELSE 0 END AS status, body
+            FROM idempotency_key WHERE key = :key AND status IS NOT NULL
+        """),
+        claim._asdict(),
+    ).one_or_none()
+    return None if known is None else _earlier(known.status, known.body)
+
+
 def idempotent(view: View) -> View:
     """Open the transaction, claim the request's key, run the view, store its answer; or replay.
 
@@ -163,4 +178,13 @@ def purge(before: Any) -> int:
     return done.rowcount  # type: ignore[attr-defined]
 
 
-__all__ = ["Claim", "KeyReused", "claim_of_request", "idempotent", "needs_key", "purge", "replay"]
+__all__ = [
+    "Claim",
+    "KeyReused",
+    "answered",
+    "claim_of_request",
+    "idempotent",
+    "needs_key",
+    "purge",
+    "replay",
+]

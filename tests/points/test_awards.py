@@ -159,6 +159,21 @@ def test_an_award_that_would_lapse_at_once_is_refused(admin, member, stand_at, s
     assert answer.get_json()["errors"][0]["pointer"] == "/expires_at"
 
 
+def test_an_award_that_has_lapsed_is_answered_again_as_it_was(admin, member, stand_at):
+    asked = body(member, expires_at="2027-03-01T00:00:00Z")
+    stand_at(datetime(2027, 2, 28, tzinfo=UTC))
+    first = admin.post("/points/awards", asked, idem="one")
+    assert first.status_code == 201, first.data
+    stand_at(datetime(2027, 3, 2, tzinfo=UTC))
+    again = admin.post("/points/awards", asked, idem="one")
+    assert (again.status_code, again.data) == (201, first.data)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = admin.post("/points/awards", asked | {"points": 7}, idem="one")
+    assert other.get_json()["code"] == "idempotency_key_reused"
+    fresh = admin.post("/points/awards", asked | {"source_key": "another"})
+    assert fresh.get_json()["code"] == "expiry_in_the_past"
+
+
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize(
     "at",
