@@ -36,14 +36,18 @@ def last_valid_day(policy: dict[str, Any], first: date) -> date | None:
     raise AssertionError(policy)
 
 
-def midnight_after(last: datetime | date, zone: str) -> datetime:
-    """The exclusive end of a local day, or of the local day of an instant."""
+def local_day(at: datetime, zone: str) -> date:
+    """What the calendar on the wall says."""
+    return at.astimezone(ZoneInfo(zone)).date()
+
+
+def midnight_after(last: date, zone: str) -> datetime:
+    """The exclusive end of a local day: the first midnight, where the clock shows it twice."""
     there = ZoneInfo(zone)
-    day = last.astimezone(there).date() if isinstance(last, datetime) else last
-    return datetime.combine(day + timedelta(days=1), time(), there).astimezone(UTC)
+    return datetime.combine(last + timedelta(days=1), time(), there).astimezone(UTC)
 
 
 def expiry(policy: dict[str, Any], available_at: datetime, zone: str) -> datetime | None:
     """The exclusive instant: local midnight after the last valid day."""
-    last = last_valid_day(policy, available_at.astimezone(ZoneInfo(zone)).date())
+    last = last_valid_day(policy, local_day(available_at, zone))
     return None if last is None else midnight_after(last, zone)

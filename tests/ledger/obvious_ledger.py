@@ -7,7 +7,7 @@ released and pay debts, whether or not a job has run. What the program tells mus
 from collections import Counter
 from datetime import datetime, timedelta
 
-from expiry_oracle import expiry, midnight_after
+from expiry_oracle import expiry, local_day, midnight_after
 from obvious_lots import Account, Hold, Lot, Parts, Spend, free, total
 from obvious_merges import Merges
 from obvious_orders import Order
@@ -65,7 +65,7 @@ class ObviousLedger(Merges):
                 again[lot.lapses] += some
         account.lots += [Lot(some, self.now, lapses) for lapses, some in again.items()]
         if lapsed:
-            last = self.now + timedelta(days=GRACE_DAYS)
+            last = local_day(self.now, account.zone) + timedelta(days=GRACE_DAYS)
             account.open(lapsed, self.now, midnight_after(last, account.zone), self.now)
         account.pay_debt(self.now)
 
