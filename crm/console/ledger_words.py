@@ -46,6 +46,11 @@ SOON = timedelta(days=30)
 INSTANT = timedelta(microseconds=1)
 
 
+def is_explained(kind: str, source_type: str) -> bool:
+    """Whether there is more to say of an entry than its row does: rules gave or took its points."""
+    return kind == "award" or source_type == "order"
+
+
 def order_numbers(sources: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The order numbers behind these sources (type, id), by source id; one statement."""
     wanted = {text: UUID(text.partition("#")[0]) for kind, text in sources if kind == "order"}

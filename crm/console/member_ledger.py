@@ -113,6 +113,7 @@ def _entry(
         "seq": row.seq,
         "what": ledger_words.kind(row.kind, row.source_type),
         "origin": known.get(origins.key(row), origins.NOWHERE),
+        "explained": ledger_words.is_explained(row.kind, row.source_type),
         "points": row.points,
         "balance": row.balance_after,
         "happened": f"{happened:%Y-%m-%d %H:%M}",

@@ -33,6 +33,7 @@ def last(
     return [
         {
             "day": formats.iso_day(order.placed_at.astimezone(zone).date(), today),
+            "id": order.id,
             "goods": goods(order),
             "store": stores.get(order.store or "", order.store or order.channel),
             "state": gettext(STATES[order.status]),

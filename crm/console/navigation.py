@@ -31,6 +31,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                     "console.member",
                     "console.reveal",
                     "console.member_ledger",
+                    "console.entry_page",
                     "console.order",
                     "console.adjust_form",
                     "console.adjust",

@@ -9,19 +9,18 @@ from flask import render_template
 
 from crm import clock
 from crm.activities import explanations
-from crm.console import formats, person
+from crm.console import formats, person, reckoned
 from crm.console.blueprint import blp
+from crm.console.leaves import Manner
 from crm.console.member_ledger import zone_of
 from crm.console.member_orders import STATES
-from crm.console.rule_told import called
 from crm.console.words import say
 from crm.db import db
 from crm.errors import N_
 from crm.http.permissions import needs
-from crm.i18n import gettext, locale
+from crm.i18n import gettext
 from crm.members import stores
 from crm.members.models import Member
-from crm.members.tiers import storage
 from crm.orders import documents
 from crm.orders.kept import Kept
 from crm.points import programme
@@ -50,9 +49,12 @@ def order(order_id: UUID) -> str:
         lines=[_line(line, found.currency) for line in shown["lines"]],
         refunds=[_refund(refund, found.currency, zone) for refund in shown["refunds"]],
         earned=_earned(shown, zone),
-        reasons=[_reason(share, found.placed_at) for share in shown["earned"]["breakdown"]],
-        detail=why["detail"],
-        missed=[(called(one["name"], one["kind"]), one["detail"]) for one in why["not_applied"]],
+        why=reckoned.of_order(
+            why,
+            {line.line_no: line.name for line in found.lines},
+            Manner(found.currency, zone),
+            reckoned.tiers_at(found.placed_at),
+        ),
     )
 
 
@@ -99,18 +101,4 @@ def _earned(shown: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         "granted": earned["granted"],
         "taken": shown["clawed_back"],
         "state": state,
-    }
-
-
-def _reason(share: dict[str, Any], at: datetime) -> dict[str, Any]:
-    """What one rule gave; the tier's own multiplier is told by the tier's name."""
-    is_tier = share["kind"] == "tier"
-    name = storage.ladder_at(at).tier(share["name"]).name(locale()) if is_tier else ""
-    return {
-        "rule": None if is_tier else share["rule_id"],
-        "name": name or called(share["name"], share["kind"]),
-        "version": share["version"],
-        "factor": share.get("factor", ""),
-        "points": share["points"],
-        "capped": bool(share.get("capped_by")),
     }

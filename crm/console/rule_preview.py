@@ -10,11 +10,9 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-from crm.console import formats
+from crm.console import formats, reckoned
 from crm.console.forms import Manner
 from crm.console.rule_told import called
-from crm.console.words import say
-from crm.errors import N_
 from crm.http import Schema, fields
 from crm.i18n import locale
 from crm.ids import uuid7
@@ -27,7 +25,7 @@ from crm.points.earning import RuleShare
 from crm.points.explaining import missed_for_act, missed_for_order
 from crm.points.programme_settings import Programme
 from crm.points.rule import ACTIVITY, Rule, rank
-from crm.points.unmet import REASONS, Unmet, sentence
+from crm.points.unmet import Unmet
 
 
 class PreviewLine(Schema):
@@ -148,7 +146,7 @@ def _cart(
         "now": now.points,
         "parts": parts,
         "capped": bool(found.capped_by),
-        "why": _reason(why, manner) if why else "",
+        "why": _reason(why, tried.at, manner),
     }
 
 
@@ -195,21 +193,12 @@ def _act(
         "now": now.granted,
         "parts": parts,
         "capped": bool(found.capped_by),
-        "why": _reason(why, Manner(programme.currency, programme.zone)) if why else "",
+        "why": _reason(why, tried.at, Manner(programme.currency, programme.zone)),
     }
 
 
-def _reason(why: Unmet, manner: Manner) -> str:
-    """The first thing in the way, amounts and times as staff read them."""
-    facts = dict(why.facts)
-    for name in ("starts_at", "ended_at"):
-        if name in facts:
-            at = datetime.fromisoformat(facts[name]).astimezone(manner.zone)
-            facts[name] = f"{at:%Y-%m-%d %H:%M}"
-    if why.code == "min_basis":
-        missing = formats.money(facts["missing"], manner.currency)
-        least = formats.money(facts["min_basis"], manner.currency)
-        return say(N_("The order must reach {least}; {missing} is missing."), least=least,
-                   missing=missing)  # fmt: skip
-    assert why.code in REASONS, why.code
-    return sentence(why.code, facts)
+def _reason(why: Unmet | None, at: datetime, manner: Manner) -> str:
+    """The first thing in the way of the draft, if anything is."""
+    if why is None:
+        return ""
+    return reckoned.reason(why.code, why.facts, manner, reckoned.tiers_at(at))

@@ -18,6 +18,7 @@ PAGES = {
     "/till": "members:read",
     "/members/{lin}": "members:read",
     "/members/{lin}/ledger": "points:read",
+    "/members/{lin}/ledger/1": "points:read",
     "/members/{lin}/glance": "members:read",
     "/members/{evil}": "members:read",
     "/members/{nobody}": "members:read",
@@ -78,7 +79,8 @@ def test_a_role_opens_what_it_may_and_is_shown_no_other_way(signed_in: As, shop:
 def test_what_is_not_there_is_a_page_that_says_so(signed_in: As):
     visitor = signed_in("admin", "zh-Hans")
     gone = "/members/01890000-0000-7000-8000-000000000000"
-    for path in ("/nowhere", "/members/1", gone, gone + "/ledger", "/segments/unknown"):
+    ledger = gone + "/ledger"
+    for path in ("/nowhere", "/members/1", gone, ledger, ledger + "/1", "/segments/unknown"):
         answer = visitor.get(path)
         assert answer.status_code == 404, path
         assert answer.content_type.startswith("text/html")

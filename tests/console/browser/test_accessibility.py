@@ -14,6 +14,8 @@ PAGES = {
     "member": "/console/members/{lin}",
     "member without history": "/console/members/{nobody}",
     "ledger": "/console/members/{lin}/ledger",
+    "entry": "/console/members/{lin}/ledger/1",
+    "order": "/console/members/{lin}/ledger",
     "segments": "/console/segments",
     "segment": "/console/segments/prospects",
     "programme": "/console/programme",
@@ -49,6 +51,9 @@ def show(page: Page, name: str, served: Served) -> None:
     if name == "till":
         page.fill("#find", "4471")
         page.wait_for_selector("#glance .r-figure")
+    if name == "order":
+        page.click("text=JA-2 >> nth=0")
+        page.wait_for_selector("#why-points")
     if name == "rule":
         page.click("main tbody a")
     if name == "new rule":
