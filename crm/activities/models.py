@@ -30,6 +30,12 @@ class Referral(Base):
         Index("ix_referral_open", "referee_id", postgresql_where=text("state = 'open'")),
         Index("ix_referral_referrer_id", "referrer_id", "settled_at"),
         Index("ix_referral_joined_at", "joined_at", "referee_id"),
+        Index(
+            "ix_referral_review",
+            "joined_at",
+            "referee_id",
+            postgresql_where=text("state = 'review'"),
+        ),
     )
 
     referee_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)

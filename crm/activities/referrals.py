@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from crm import audit
 from crm.activities import orders
@@ -64,6 +64,12 @@ def listed(query: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     last = rows[limit - 1] if len(rows) > limit else None
     cursor = encode(last.joined_at.isoformat(), last.referee_id) if last else None
     return {"data": documents(rows[:limit], now=now), "next_cursor": cursor}
+
+
+def in_review() -> int:
+    """How many wait for somebody to look at them."""
+    query = select(func.count()).select_from(Referral).where(Referral.state == "review")
+    return db.session.scalar(query) or 0
 
 
 def documents(rows: list[Referral], *, now: datetime) -> list[dict[str, Any]]:

@@ -45,6 +45,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                 "approvals:read",
                 ("console.approvals_page", "console.approvals_history"),
             ),
+            Place("member", N_("Referrals"), "points:read", ("console.referrals_page",)),
         ),
     ),
     (

@@ -8,6 +8,7 @@ from typing import Any
 from api_client import Api
 
 from crm import clock
+from crm.activities.jobs import release_referrals
 from crm.db import transaction
 from crm.segments import jobs, work
 
@@ -75,6 +76,22 @@ def buy(api: Api, body: dict[str, Any]) -> None:
     path = f"/orders/{body['channel']}/{body['order_no']}"
     rest = {name: value for name, value in body.items() if name not in ("channel", "order_no")}
     _ok(api.put(path, rest))
+
+
+def refer(api: Api) -> tuple[str, str]:
+    """A member who brought two friends: the one who bought shares his device, so somebody has to
+    look; the other has bought nothing. Returns the referrer and the first friend."""
+    rule = {"kind": "activity", "activity": "referral", "points": 300, "referee_points": 100}
+    _ok(api.post("/points/rules", rule))
+    device = {"fingerprints": ["device_0123456789abcd"]}
+    referrer = _member(api, name="周婷", **device)
+    friends = [
+        _member(api, phone=phone, referred_by={"id": referrer})
+        for phone in ("+8613712340001", "+8613712340002")
+    ]
+    buy(api, order("F-1", "+8613712340001", clock.now() - timedelta(days=30), 9_900) | device)
+    release_referrals(clock.now())
+    return referrer, friends[0]
 
 
 def calculate_segments() -> None:

@@ -41,6 +41,7 @@ PAGES = {
     "/members/{lin}/spent/{spent}/reverse": "points:write",
     "/approvals": "approvals:read",
     "/approvals/history": "approvals:read",
+    "/referrals": "points:read",
     "/account": None,
     "/account/password": None,
     "/help": None,
@@ -120,7 +121,7 @@ def test_what_members_are_called_is_text_and_never_code(signed_in: As, shop: Sho
 
 def test_a_bad_cursor_is_the_readers_mistake(signed_in: As, shop: Shop):
     visitor = signed_in("admin")
-    for path in (f"/members/{shop.lin}/ledger", "/segments/new_customers"):
+    for path in (f"/members/{shop.lin}/ledger", "/segments/new_customers", "/referrals"):
         answer = visitor.get(path, {"cursor": "\x00nonsense"})
         assert answer.status_code == 422, path
         assert "<h1>" in answer.text

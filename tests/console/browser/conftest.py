@@ -13,7 +13,7 @@ import pytest
 from api_client import Api
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from shop import Served, furnish
+from shop import Served, furnish, refer
 from visitor import PASSWORD
 from werkzeug.serving import make_server
 
@@ -69,7 +69,9 @@ def shop_app(settings: Config) -> Iterator[Flask]:
 def served(browser: Browser, shop_app: Flask) -> Iterator[Served]:
     """A shop that is open."""
     with shop_app.app_context():
-        shop = furnish(_key(shop_app))
+        api = _key(shop_app)
+        shop = furnish(api)
+        refer(api)
         _hire()
         db.session.remove()
     server = make_server("127.0.0.1", 0, shop_app, threaded=True)

@@ -37,6 +37,7 @@ PAGES = {
     "merge, both records": "/console/members/{lin}/merge?with={nobody}",
     "approvals": "/console/approvals",
     "approvals history": "/console/approvals/history",
+    "referrals": "/console/referrals",
     "account": "/console/account",
     "password": "/console/account/password",
     "help": "/console/help",
