@@ -129,9 +129,7 @@ def _cart(
     parts = [
         {
             "name": _part(share, ladder),
-            "points": formats.number(
-                float(share.points), 0 if share.points.denominator == 1 else 2
-            ),
+            "points": _shown(share.points),
             "own": share.rule_id == tried.draft.id,
             "capped": share.capped_by is not None,
         }
