@@ -14,7 +14,9 @@ from crm.auth import api as auth
 from crm.auth import approvals_api as approvals
 from crm.auth import door
 from crm.auth import jobs as auth_jobs
-from crm.coupons import models as coupon_models  # noqa: F401
+from crm.coupons import api as coupons
+from crm.coupons import jobs as coupon_jobs
+from crm.coupons import templates_api as coupon_templates
 from crm.db import Base
 from crm.http import Blueprint, operations
 from crm.members import api as members
@@ -46,6 +48,7 @@ JOB_MODULES: Sequence[ModuleType] = (
     auth_jobs,
     members_jobs,
     message_jobs,
+    coupon_jobs,
     points_jobs,
     order_jobs,
     activity_jobs,
@@ -64,6 +67,8 @@ BLUEPRINTS: Sequence[Blueprint] = (
     member_tier.blp,
     overview.blp,
     merges.blp,
+    coupon_templates.blp,
+    coupons.blp,
     points_programme.blp,
     points.blp,
     points_liability.blp,

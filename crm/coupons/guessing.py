@@ -1,6 +1,6 @@
 """Guessing codes is slow: codes that do not exist are counted in PostgreSQL, by who asked.
 
-Counted in transactions of their own, before the request's own begins, so that no rollback undoes
+Counted in transactions of their own, after the request's own has ended, so that no rollback undoes
 the count.
 """
 
@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete
 
-from crm.coupons import alphabet
-from crm.coupons.errors import CouponNotFound, TooManyCodes
+from crm.coupons.errors import TooManyCodes
 from crm.coupons.models import CouponMiss
 from crm.db import call, db
 from crm.http.principal import Principal
@@ -20,23 +19,21 @@ MOST = 20  # misses of one credential in that time; typing mistakes of a busy ti
 
 WAIT = "SELECT coupon_miss_wait(%s, %s, %s, %s)"
 NOTE = "SELECT coupon_miss_note(%s, %s, %s, %s, %s)"
-EXISTS = "SELECT EXISTS (SELECT FROM coupon WHERE code = %s)"
 
 
-def check(code: str, who: Principal, now: datetime) -> str:
-    """The code as it is stored, when there is one.
+def admit(who: Principal, now: datetime) -> None:
+    """Raise `TooManyCodes` for who has had his share of misses, whatever he asks for this time."""
+    _refuse(call(WAIT, (_credential(who), now, WINDOW, MOST)))
 
-    Raises `TooManyCodes` for who has had his share of misses, right or wrong this time; else
-    `CouponNotFound`, and counts it.
-    """
-    credential = f"{who.kind} {who.id}"
-    _refuse(call(WAIT, (credential, now, WINDOW, MOST)))
-    normal = alphabet.normal(code)
-    known = call(EXISTS, (normal,)) if alphabet.is_code(normal) else None
-    if known is None or not known[0]:
-        _refuse(call(NOTE, (uuid7(), credential, now, WINDOW, MOST)))
-        raise CouponNotFound()
-    return normal
+
+def miss(who: Principal, now: datetime) -> None:
+    """Count a code that does not exist. Raises `TooManyCodes` when misses side by side were more
+    than the share."""
+    _refuse(call(NOTE, (uuid7(), _credential(who), now, WINDOW, MOST)))
+
+
+def _credential(who: Principal) -> str:
+    return f"{who.kind} {who.id}"
 
 
 def _refuse(wait: tuple | None) -> None:

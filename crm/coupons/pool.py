@@ -1,12 +1,13 @@
 """Pools: codes that nobody has yet, generated here or brought from elsewhere. Set-based."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
 
+from crm import audit
 from crm.coupons import alphabet, templates
 from crm.coupons.errors import TemplateEnded
 from crm.coupons.models import CouponTemplate
@@ -19,7 +20,6 @@ ADD = text("""
     SELECT code, :template, :now, :until FROM unnest(CAST(:codes AS text[])) AS c (code)
     ON CONFLICT DO NOTHING RETURNING code
 """)
-KNOWN = text("SELECT code FROM coupon WHERE code = ANY (:codes)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ def generate(template_id: UUID, count: int, *, now: datetime) -> Added:
     made: list[str] = []
     while len(made) < count:  # a code that was drawn before is drawn anew
         made += _add(template, alphabet.draw(count - len(made)), now)
+    _tell(template, len(made), now)
     return Added(made, ())
 
 
@@ -51,15 +52,11 @@ def bring(template_id: UUID, codes: Sequence[str], *, now: datetime) -> Added:
     twice = [code for code in codes if code in seen or seen.add(code)]
     fresh = list(dict.fromkeys(codes))
     added = set(_add(template, fresh, now))
+    _tell(template, len(added), now)
     return Added(
         [code for code in fresh if code in added],
         [*(code for code in fresh if code not in added), *twice],
     )
-
-
-def known(codes: Iterable[str]) -> set[str]:
-    """Those of these codes that exist, of whatever template."""
-    return set(db.session.scalars(KNOWN, {"codes": list(codes)}))
 
 
 def _open(template_id: UUID, now: datetime) -> CouponTemplate:
@@ -78,3 +75,10 @@ def _add(template: CouponTemplate, codes: Sequence[str], now: datetime) -> list[
     template.pool += len(added)
     db.session.flush()
     return added
+
+
+def _tell(template: CouponTemplate, count: int, now: datetime) -> None:
+    audit.record(
+        "coupon_template.codes_added", "coupon_template", template.id, now=now,
+        after={"codes": count, "pool": template.pool},
+    )  # fmt: skip

@@ -23,6 +23,12 @@ TERMS = (
 LIMITS = (
     "name", "per_member_limit", "stock", "budget", "stackable", "returns_on_refund", "ended_at",
 )  # fmt: skip
+# What is shown as it stands.
+PLAIN = (
+    "id", "name", "kind", "value", "gift", "max_discount", "min_basis", "per_member_limit",
+    "stock", "budget", "stackable", "returns_on_refund", "has_pool", "pool", "issued", "used",
+    "value_used", "committed", "created_at", "updated_at", "created_by", "ended_at",
+)  # fmt: skip
 HAS_CODES = text("SELECT EXISTS (SELECT FROM coupon WHERE template_id = :id)")
 
 

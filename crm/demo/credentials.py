@@ -14,7 +14,7 @@ from crm.http.principal import Principal
 NAME = "demo-credentials.json"
 STOREFRONT = (
     "members:read", "members:write", "orders:read", "orders:write", "points:read", "points:write",
-    "programme:read",
+    "programme:read", "coupons:read", "coupons:write",
 )  # fmt: skip
 SETTER_UP = Principal("system", None, "set-up", frozenset(PERMISSIONS))
 

@@ -283,4 +283,11 @@ class Mapping(Field, ma.fields.Dict):
             raise self.make_error("invalid_type")
         if len(value) > self.high:
             raise self.make_error("too_many", high=self.high)
-        return super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return super()._deserialize(value, attr, data, **kwargs)
+        except ma.ValidationError as error:
+            # {name: {"key": […], "value": …}}: a place in JSON has no such step.
+            found = typing.cast(dict, error.messages)
+            raise ma.ValidationError(
+                {name: [*parts.values()] for name, parts in found.items()}
+            ) from None

@@ -18,6 +18,9 @@ PERMISSIONS = {
     "points:adjust": "adjust points by hand, within limits",
     "programme:read": "read the programme, its rules and its ladder of tiers",
     "programme:write": "change the programme, its rules, its ladder and manual tiers",
+    "coupons:read": "read coupon templates and coupons, check a coupon",
+    "coupons:write": "give coupons to members, reserve, use and release them",
+    "coupons:manage": "make and change coupon templates, add codes, take coupons back",
     "segments:read": "read segments and scores",
     "segments:write": "start segmentation runs",
     "ledger:read": "run the ledger's self-check, read the liability",
@@ -34,6 +37,8 @@ PERMISSIONS = {
 
 _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points:write"} | {
     "approvals:read",
+    "coupons:read",
+    "coupons:write",
     "points:adjust",
     "programme:read",
     "segments:read",
@@ -42,15 +47,21 @@ _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points
 _MANAGER = (
     _CLERK
     | {"members:merge", "members:reveal", "orders:write", "points:export", "ledger:read"}
+    | {"coupons:manage"}
     | {"approvals:decide", "audit:read", "tasks:read"}
 )
 _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {
+    "coupons:read",
     "ledger:read",
     "points:export",
     "stores:read",
     "tasks:read",
 }
-_MARKETER = _ANALYST | {"members:write", "segments:write", "programme:write"}
+_MARKETER = (
+    _ANALYST
+    | {"members:write", "segments:write", "programme:write"}
+    | {"coupons:write", "coupons:manage"}
+)
 
 ROLES: dict[str, frozenset[str]] = {
     "clerk": frozenset(_CLERK),

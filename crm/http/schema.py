@@ -56,7 +56,7 @@ def field_errors(messages: Any, pointer: str = "") -> Iterator[FieldError]:
     """marshmallow's tree of messages as a flat list, each with its JSON pointer."""
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
-            step = "" if key in ("_schema", "key", "value") else f"/{escape(str(key))}"
+            step = "" if key == "_schema" else f"/{escape(str(key))}"
             yield from field_errors(inner, pointer + step)
     elif isinstance(messages, (list, tuple)):
         for inner in messages:

@@ -66,6 +66,8 @@ class Order(Base):
     spent_seq: Mapped[int | None]
     spender: Mapped[UUID | None]
     restored: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    coupons: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))
+    coupon_tender: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class OrderLine(Base):

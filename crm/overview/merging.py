@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from crm import audit
+from crm.coupons import merging as coupons
 from crm.members import profiles
 from crm.members.errors import MergeWithSelf
 from crm.members.merging import profile, register
@@ -58,6 +59,7 @@ def _merge(from_id: UUID, into_id: UUID, actor: str, now: datetime) -> MemberMer
         "members": people,
         "points": points._asdict(),
         "orders": count,
+        "coupons": coupons.move(from_id, into_id),
         "tier": merged_tiers.join(from_id, into_id, now),
     }
     merge = register.write(merge_id, gone, kept, moved, actor=actor, at=now)
@@ -97,6 +99,7 @@ def _part(merge: MemberMerge, gone: Member, kept: Member, actor: str, now: datet
         now=now,
     )
     profile.give_back(merge, gone, kept, now=now)
+    coupons.give_back(*pair)
     orders.give_back(merge.id, *pair, seqs, zone=_zone(gone.id, now), now=now)
     profiles.seen_again(orders.last_paid(*pair), pair)
     for one in sorted(pair):

@@ -11,6 +11,7 @@ PATTERNS = {  # texts for the patterns of the contract; a new pattern needs one 
     r"[A-Za-z0-9][A-Za-z0-9._:/-]*": "some",
     r"[a-z0-9][a-z0-9_.-]*": "some",
     r"[A-Z]{3}": "CNY",
+    r"[A-Za-z0-9][A-Za-z0-9 _-]{2,58}[A-Za-z0-9]": "some",
 }
 FORMATS = {"date-time": "2100-01-31T04:00:00Z", "uuid": SOME_ID, "date": "2026-11-20"}
 WAYS_TO_NAME_A_MEMBER = {"id", "member_no", "phone", "email", "external_id"}
