@@ -1,0 +1,1 @@
+"""What messages say: a small dialect of Liquid, checked when saved, joined when sent."""

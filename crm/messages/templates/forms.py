@@ -1,0 +1,107 @@
+"""Templates made ready: texts cut at their holes, which are filled in for each member.
+
+What stands between the holes never changes, so that a channel may encode it once for all members.
+A hole that several parts share is filled once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crm.messages.templates.parts import Part
+from crm.messages.templates.showing import Scene
+
+Hole = Callable[[Scene], str]
+SUBJECT, TEXT, HTML = PARTS = ("subject", "text", "html")
+
+
+class Missing(Exception):
+    """A member lacks values that the template outputs without a default; `names` says which."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = tuple(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A text with holes: `between[0]`, hole, `between[1]`, hole … `between[-1]`; the holes are
+    numbers of `Language.holes`."""
+
+    between: tuple[str, ...]
+    holes: tuple[int, ...]
+
+    def filled(self, values: Sequence[str]) -> str:
+        """The text for one member, whose values `Language.fill` made."""
+        if not self.holes:
+            return self.between[0]
+        parts = [self.between[0]]
+        for hole, after in zip(self.holes, self.between[1:], strict=True):
+            parts.append(values[hole])
+            parts.append(after)
+        return "".join(parts)
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language of a version: its parts (subject, text, html) as forms, and the names that it
+    uses. Compared by identity, so that channels can keep what they made of it."""
+
+    locale: str
+    parts: Mapping[str, Form]
+    holes: tuple[Hole, ...]
+    names: frozenset[str] = frozenset()
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def fill(self, values: Mapping[str, Any], zone: str = "UTC") -> list[str]:
+        """What goes into the holes for one member: `values` are {"member": {"name": …}, …}.
+
+        Raises `Missing` for values that are empty and have no default.
+        """
+        scene = Scene(values, self.locale, zone)
+        filled = [hole(scene) for hole in self.holes]
+        if scene.missing:
+            raise Missing(sorted(set(scene.missing)))
+        return filled
+
+    def written(self, values: Mapping[str, Any], zone: str = "UTC") -> dict[str, str]:
+        """Every part in full for one member. Raises `Missing`."""
+        holes = self.fill(values, zone)
+        return {name: form.filled(holes) for name, form in self.parts.items()}
+
+
+def language(locale: str, parts: Mapping[str, Sequence[Part]], names: frozenset[str]) -> Language:
+    """The forms of assembled parts."""
+    holes: list[Hole] = []
+    forms = {}
+    for name, pieces in parts.items():
+        between, numbers = [""], []
+        for piece in pieces:
+            if isinstance(piece, str):
+                between[-1] += piece
+            else:
+                numbers.append(len(holes))
+                holes.append(piece)
+                between.append("")
+        forms[name] = Form(tuple(between), tuple(numbers))
+    return Language(locale, forms, tuple(holes), names)
+
+
+FALLBACK: Mapping[str, tuple[str, ...]] = {
+    "en": ("en", "zh-Hans", "zh-Hant"),
+    "zh-Hans": ("zh-Hans", "zh-Hant", "en"),
+    "zh-Hant": ("zh-Hant", "zh-Hans", "en"),
+}
+
+
+def choose(
+    version: Mapping[str, Language], locale: str | None, default: str = "en"
+) -> Language:
+    """The language for a member: his own, else the nearest there is. `default` is the shop's, for
+    members who named none."""
+    order = FALLBACK.get(locale or default, FALLBACK[default])
+    return next(version[one] for one in order if one in version)
