@@ -35,6 +35,10 @@ class Config:
     sandbox: bool = _setting(
         "CRM_SANDBOX", False, "1 serves the sandbox (test clock, test keys); never in production"
     )
+    shop_name: str = _setting("CRM_SHOP_NAME", "Regulars", "the shop's name, as messages say it")
+    locale: str = _setting(
+        "CRM_LOCALE", "en", "language of members who named none: en, zh-Hans or zh-Hant"
+    )
     phone_region: str = _setting(
         "CRM_PHONE_REGION", "CN", "region (ISO 3166) of phone numbers written without +"
     )
@@ -68,6 +72,8 @@ class Config:
             raise BadSetting("DATABASE_URL must be a postgresql:// address")
         if len(self.secret_key) < 32:
             raise BadSetting("CRM_SECRET_KEY must have at least 32 characters")
+        if self.locale not in ("en", "zh-Hans", "zh-Hant"):
+            raise BadSetting("CRM_LOCALE must be en, zh-Hans or zh-Hant")
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise BadSetting("CRM_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR")
 

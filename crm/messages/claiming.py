@@ -5,7 +5,7 @@ decides by what the provider can tell. The fence grows with each claim, so that 
 comes back late records nothing over what was decided without it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 
 from crm.db import as_rows, config, db
-from crm.messages import eligibility, wording
+from crm.messages import eligibility, facts, wording
 from crm.messages.channels.provider import Outgoing
 from crm.messages.eligibility import Verdict
 from crm.messages.links import Links
@@ -94,12 +94,13 @@ class Claimer:
         aside = [_aside(one) for one in verdicts if one.state is not None]
         going = [one.row for one in verdicts if one.state is None]
         versions = wording.ready((row.template_id, row.template_version) for row in going)
+        names = wording.names_of(versions.values())
+        known = facts.gather(names, [row.member_id for row in going], now)
         outgoing, days = [], {}
         for row in going:
+            version = versions[row.template_id, row.template_version]
             try:
-                outgoing.append(
-                    self._outgoing(row, versions[row.template_id, row.template_version])
-                )
+                outgoing.append(self._outgoing(row, version, known[row.member_id]))
             except wording.CannotSay:
                 failed = Verdict(row, State.FAILED, Reason.TEMPLATE_FAILED)
                 aside.append(_aside(failed))
@@ -116,13 +117,19 @@ class Claimer:
             db.session.execute(MARK, values | {"rows": as_rows(marks)})
         return outgoing
 
-    def _outgoing(self, row: Row[Any], version: wording.Version) -> Outgoing:
+    def _outgoing(self, row: Row[Any], version: wording.Version, known: facts.Facts) -> Outgoing:
         language = wording.choose(version, row.locale)
         unsubscribe = None
         if row.purpose == "marketing":
             unsubscribe = self.links.unsubscribe(row.member_id, self.channel, row.id)
-        given = values_of(row.variables, name=row.name, member_no=row.member_no,
-                          locale=language.locale, unsubscribe=unsubscribe)  # fmt: skip
+        given = facts.values_of(
+            known,
+            row.variables,
+            name=row.name,
+            member_no=row.member_no,
+            locale=language.locale,
+            unsubscribe=unsubscribe,
+        )
         return Outgoing(
             id=row.id,
             fence=row.fence + 1,
@@ -130,26 +137,12 @@ class Claimer:
             purpose=row.purpose,
             address=row.address,
             language=language,
-            values=language.fill(given),
+            values=language.fill(given, row.zone),
             given=given,
             template=(row.template_id, row.template_version),
             attempt=row.attempts + 1,
             unsubscribe=unsubscribe,
         )
-
-
-def values_of(
-    variables: Mapping[str, Any],
-    *,
-    name: str | None,
-    member_no: str,
-    locale: str,
-    unsubscribe: str | None,
-) -> dict[str, Any]:
-    """What templates can name: the message's variables, and `member` and `unsubscribe_url`, which
-    variables can't take the place of."""
-    member = {"name": name, "member_no": member_no, "locale": locale}
-    return {**variables, "member": member, "unsubscribe_url": unsubscribe or ""}
 
 
 def _aside(one: Verdict) -> dict[str, Any]:

@@ -18,13 +18,13 @@ _numbers = count(1)
 LANGUAGES: dict[str, dict[str, Any]] = {
     "en": {
         "subject": "Hello {{ member.name | default: 'friend' }}",
-        "text": "Your coupon: {{ code }}",
-        "html": "<p>Your coupon: <b>{{ code }}</b></p>",
+        "text": "Your coupon: {{ coupon.code }}",
+        "html": "<p>Your coupon: <b>{{ coupon.code }}</b></p>",
     },
     "zh-Hans": {
         "subject": "{{ member.name | default: '朋友' }}，你好",
-        "text": "您的优惠券：{{ code }}",
-        "html": "<p>您的优惠券：<b>{{ code }}</b></p>",
+        "text": "您的优惠券：{{ coupon.code }}",
+        "html": "<p>您的优惠券：<b>{{ coupon.code }}</b></p>",
     },
 }
 

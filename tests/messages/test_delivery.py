@@ -21,7 +21,7 @@ def plan(member, template, occasion=None, now=None, source=SPRING, **more):
     with transaction():
         message = planning.plan(
             member, occasion=occasion or f"o:{member}", template_id=template, source=source,
-            now=now or clock.now(), variables={"code": "A&B"}, **more,
+            now=now or clock.now(), variables={"coupon": {"code": "A&B"}}, **more,
         )  # fmt: skip
     assert message is not None
     return message.id
@@ -46,9 +46,8 @@ def test_a_message_goes_in_the_members_language_and_says_what_was_planned(reader
     first, second = kept()
     assert (went(chinese), went(nameless)) == ("sent", "sent")
     assert (first.address, first.subject, first.locale) == ("m@b.test", "小明，你好", "zh-Hans")
-    assert (first.text, first.html) == (
-        "您的优惠券：A&B", "<p>您的优惠券：<b>A&amp;B</b></p>",
-    )  # fmt: skip
+    assert first.text.startswith("您的优惠券：A&B\n\n不再接收此类邮件：http")
+    assert first.html.startswith("<p>您的优惠券：<b>A&amp;B</b></p><p><a href=")
     assert second.subject == "Hello friend"
     assert first.headers["List-Unsubscribe"].startswith("<http://127.0.0.1:8000/u/")
     row = db.session.get(Message, chinese)
@@ -190,7 +189,7 @@ def test_values_are_escaped_in_html_and_never_evaluated_again(reader, template):
     delivery.drain(5)
     (row,) = kept()
     assert row.subject == "{{ code }}<script>"
-    assert row.html == "<p>{{ code }}&lt;script&gt;</p>"
+    assert row.html.startswith("<p>{{ code }}&lt;script&gt;</p>")
 
 
 def test_a_live_shop_without_a_provider_says_so(reader, template, monkeypatch):
@@ -203,9 +202,8 @@ def test_a_live_shop_without_a_provider_says_so(reader, template, monkeypatch):
 def test_many_go_in_batches_and_the_figures_add_up(template):
     form = template()
     members = [make_reader() for _ in range(450)]
-    rows = [
-        {"member_id": one, "occasion": f"c:{one}", "variables": {"code": "1"}} for one in members
-    ]
+    said = {"coupon": {"code": "1"}}
+    rows = [{"member_id": one, "occasion": f"c:{one}", "variables": said} for one in members]
     with transaction():
         planning.plan_many(rows, template_id=form, source=SPRING, now=NOW)
     assert delivery.drain(20).sent == 450

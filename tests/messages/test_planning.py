@@ -29,10 +29,10 @@ def figures(source=SPRING):
 
 def test_an_occasion_has_one_message_for_life(reader, template):
     member, form = reader(), template()
-    first = plan(member, form, variables={"code": "A1"})
+    first = plan(member, form, variables={"coupon": {"code": "A1"}})
     assert first is not None
     assert (first.state, first.channel, first.purpose) == ("waiting", "email", "marketing")
-    assert (first.template_version, first.variables) == (1, {"code": "A1"})
+    assert (first.template_version, first.variables) == (1, {"coupon": {"code": "A1"}})
     assert plan(member, form) is None
     assert figures().planned == figures().pending == 1
 
@@ -80,8 +80,12 @@ def test_versions_of_templates_never_change(template):
 def test_many_are_planned_by_one_statement_and_each_occasion_counts_once(reader, template):
     members, form = [reader() for _ in range(3)], template()
     rows = [
-        {"member_id": member, "occasion": f"campaign:1:{member}", "variables": {"code": str(n)}}
-        for n, member in enumerate(members)
+        {
+            "member_id": one,
+            "occasion": f"campaign:1:{one}",
+            "variables": {"coupon": {"code": str(n)}},
+        }
+        for n, one in enumerate(members)
     ]
     rows[1] |= {"due_at": NOW + timedelta(hours=1), "not_after": NOW + timedelta(days=1)}
     rows[2] |= {"state": "suppressed", "reason": "pool_empty"}

@@ -16,8 +16,8 @@ from liquid.builtin.expressions.primitive import (
 )
 from liquid.expression import Expression
 
-from crm.messages.templates.fields import Field
-from crm.messages.templates.showing import Scene, look_up
+from crm.messages.templates.fields import Field, Kind
+from crm.messages.templates.showing import SHOW, Scene, look_up
 
 Value = Callable[[Scene], Any]
 Find = Callable[[Path], Field | None]
@@ -71,7 +71,7 @@ def _value(expression: Expression, find: Find) -> Value:
     if isinstance(expression, Path):
         found = find(expression)
         value = look_up(found.path if found else ())
-        return lambda scene: _comparable(value(scene))
+        return lambda scene: _comparable(value(scene), scene)
     if isinstance(expression, LITERALS):
         literal = expression.value
         return lambda scene: literal
@@ -80,9 +80,9 @@ def _value(expression: Expression, find: Find) -> Value:
     raise NotSimple("compare fields with texts, numbers, true, false or nil")
 
 
-def _comparable(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return value.get("amount")  # money
+def _comparable(value: Any, scene: Scene) -> Any:
+    if isinstance(value, Mapping):  # money, or a text by language
+        return value["amount"] if "amount" in value else SHOW[Kind.TEXT](value, scene)
     return None if value == "" else value
 
 

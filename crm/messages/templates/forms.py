@@ -15,7 +15,11 @@ Hole = Callable[[Scene], str]
 SUBJECT, TEXT, HTML = PARTS = ("subject", "text", "html")
 
 
-class Missing(Exception):
+class CannotSay(Exception):
+    """A version can't be filled in for a member: a value is missing, or it says nothing."""
+
+
+class Missing(CannotSay):
     """A member lacks values that the template outputs without a default; `names` says which."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -84,8 +88,9 @@ def language(locale: str, parts: Mapping[str, Sequence[Part]], names: frozenset[
             if isinstance(piece, str):
                 between[-1] += piece
             else:
-                numbers.append(len(holes))
-                holes.append(piece)
+                if piece not in holes:
+                    holes.append(piece)
+                numbers.append(holes.index(piece))
                 between.append("")
         forms[name] = Form(tuple(between), tuple(numbers))
     return Language(locale, forms, tuple(holes), names)
@@ -98,9 +103,7 @@ FALLBACK: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def choose(
-    version: Mapping[str, Language], locale: str | None, default: str = "en"
-) -> Language:
+def choose(version: Mapping[str, Language], locale: str | None, default: str = "en") -> Language:
     """The language for a member: his own, else the nearest there is. `default` is the shop's, for
     members who named none."""
     order = FALLBACK.get(locale or default, FALLBACK[default])

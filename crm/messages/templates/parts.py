@@ -1,6 +1,7 @@
 """A template ready to be filled in: literal pieces and functions, joined for each member."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from html import escape
 
 from crm.errors import N_
@@ -107,7 +108,9 @@ def _choice(branches: tuple[tuple[Callable[[Scene], bool], tuple[Part, ...]], ..
     return choose
 
 
+@lru_cache(maxsize=4096)
 def _output(output: Filtered, finish: Finish) -> Part:
+    """What puts a field's value; the same function for the same output, which is filled once."""
     name, value_of = output.field.name, look_up(output.field.path)
     show, fallback, changes = output.show, output.fallback, output.changes
 

@@ -16,7 +16,9 @@ ATTRIBUTE = re.compile(
     r"""|(?P<bare>[^\s>]*)))?|/)"""
 )
 OPEN = re.compile(r"<(?P<close>/?)(?P<name>[A-Za-z][^\s/>]*)|<!--|<[!?]")
-ADDRESSES = frozenset("href src action formaction background poster cite data".split())
+ADDRESSES = frozenset(
+    ("href", "src", "action", "formaction", "background", "poster", "cite", "data")
+)
 CODE = frozenset(("script", "style", "iframe", "object", "embed", "noscript", "xmp", "plaintext"))
 BEGINNINGS = ("http://", "https://", "mailto:", "tel:", "/", "#", "?")
 

@@ -5,9 +5,11 @@ from html.parser import HTMLParser
 
 SKIPPED = frozenset(("head", "style", "script", "title"))
 LINES = frozenset(
-    "p div tr table section article h1 h2 h3 h4 h5 h6 ul ol blockquote pre header footer".split()
-)
-VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+    ("p", "div", "tr", "table", "section", "article", "header", "footer", "blockquote", "pre")
+) | frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol"))
+VOID = frozenset(  # elements without an end
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source")
+) | frozenset(("track", "wbr"))
 HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 SPACES = re.compile(r"[ \t\r\f\v\xa0]+")
 

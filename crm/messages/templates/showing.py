@@ -52,6 +52,8 @@ Show = Callable[[Any, Scene], str | None]
 
 
 def _text(value: Any, scene: Scene) -> str | None:
+    if isinstance(value, Mapping):  # by language, such as the name of a store
+        value = value.get(scene.locale) or value.get("en") or next(iter(value.values()), None)
     return value if isinstance(value, str) else _number(value, scene)
 
 
