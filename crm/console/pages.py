@@ -14,7 +14,7 @@ from crm.auth import approvals
 from crm.console import files, formats, navigation, words
 from crm.console.blueprint import blp
 from crm.db import db
-from crm.errors import N_, Refused
+from crm.errors import N_, NotFound, Refused
 from crm.http import problems
 from crm.http.principal import principal
 from crm.members import stores
@@ -133,10 +133,10 @@ def refused_page(error: Refused) -> Response:
 def http_page(error: HTTPException) -> AnyResponse:
     if error.code and error.code < 400:
         return AnyResponse.force_type(error.get_response())
-    kind = type("PageRefused", (Refused,), {"code": "not_found"})
-    kind.status = error.code or 500
-    kind.detail = STALE if isinstance(error, CSRFError) else NOT_UNDERSTOOD
-    return failure(kind())
+    refused = NotFound()
+    refused.status = error.code or 500  # type: ignore[misc]  # of this one alone
+    refused.detail = STALE if isinstance(error, CSRFError) else NOT_UNDERSTOOD  # type: ignore[misc]
+    return failure(refused)
 
 
 @blp.errorhandler(Exception)

@@ -18,8 +18,8 @@ GIVE = text("""
                         NULL, NULL, NULL, points_open(:member), :lot)).seq
 """)
 TAKE = text("""
-    SELECT (points_take(:member, :kind, :points, :at, 'test', 'x', NULL, NULL, NULL, :lot, true,
-                        false, 'floor')).seq
+    SELECT (points_take(:member, :kind, :points, :at, 'test', 'x', NULL, NULL, NULL,
+                        ARRAY[CAST(:lot AS uuid)], true, false, 'floor')).seq
 """)
 
 

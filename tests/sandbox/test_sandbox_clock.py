@@ -111,7 +111,7 @@ def test_what_falls_due_on_one_move_happens_in_the_order_of_time(admin, member):
     assert points(admin, member) == (0, 0, 0)
     told = entries(admin, member)
     kinds = [kind for kind, _, _ in told]
-    assert kinds == ["earn", "redeem", "clawback", "earn", "earn", "absorb", "expire"]
+    assert kinds == ["earn", "redeem", "clawback", "earn", "earn", "absorb", "absorb", "expire"]
     release, lapse = told[-2][2], told[-1][2]
     assert START + 15 * DAY <= release <= START + 15 * DAY + timedelta(minutes=5)
     assert told[-1][1] == -150  # the debt was paid before the rest lapsed
