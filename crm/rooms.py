@@ -23,7 +23,9 @@ from crm.members import api as members
 from crm.members import jobs as members_jobs
 from crm.members import stores_api as stores
 from crm.members.tiers import api as tiers
+from crm.messages import api as messages
 from crm.messages import jobs as message_jobs
+from crm.messages import unsubscribe
 from crm.orders import api as orders
 from crm.orders import claim_api as claims
 from crm.orders import jobs as order_jobs
@@ -69,6 +71,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     merges.blp,
     coupon_templates.blp,
     coupons.blp,
+    messages.blp,
     points_programme.blp,
     points.blp,
     points_liability.blp,
@@ -88,5 +91,6 @@ INSTALLERS: Sequence[Callable[[Flask], None]] = (
     door.install,
     awards.install,
     console.install,
+    unsubscribe.install,
     short_ways.install,
 )

@@ -21,6 +21,8 @@ PERMISSIONS = {
     "coupons:read": "read coupon templates and coupons, check a coupon",
     "coupons:write": "give coupons to members, reserve, use and release them",
     "coupons:manage": "make and change coupon templates, add codes, take coupons back",
+    "messages:read": "read messages, and why they were sent or not",
+    "messages:write": "try failed messages again; change quiet hours, caps and rates",
     "segments:read": "read segments and scores",
     "segments:write": "start segmentation runs",
     "ledger:read": "run the ledger's self-check, read the liability",
@@ -40,6 +42,7 @@ _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points
     "coupons:read",
     "coupons:write",
     "points:adjust",
+    "messages:read",
     "programme:read",
     "segments:read",
     "stores:read",
@@ -47,12 +50,13 @@ _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points
 _MANAGER = (
     _CLERK
     | {"members:merge", "members:reveal", "orders:write", "points:export", "ledger:read"}
-    | {"coupons:manage"}
+    | {"coupons:manage", "messages:write"}
     | {"approvals:decide", "audit:read", "tasks:read"}
 )
 _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {
     "coupons:read",
     "ledger:read",
+    "messages:read",
     "points:export",
     "stores:read",
     "tasks:read",
@@ -60,7 +64,7 @@ _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "seg
 _MARKETER = (
     _ANALYST
     | {"members:write", "segments:write", "programme:write"}
-    | {"coupons:write", "coupons:manage"}
+    | {"coupons:write", "coupons:manage", "messages:write"}
 )
 
 ROLES: dict[str, frozenset[str]] = {

@@ -35,7 +35,7 @@ def add(
     channel: str, addresses: Iterable[str], *, scope: Scope, reason: str, now: datetime
 ) -> None:
     """Write to these addresses no more: nothing at all, or no marketing. The wider scope stays."""
-    rows = {one: _hint(channel, one) for one in addresses}
+    rows = {one: masked(channel, one) for one in addresses}
     if rows:
         given = [{"key": address_key(channel, one), "hint": hint} for one, hint in rows.items()]
         values = {"channel": channel, "scope": scope, "reason": reason, "now": now}
@@ -54,7 +54,10 @@ def scope_of(channel: str, address: str) -> str | None:
     return db.session.execute(FIND, values).scalar()
 
 
-def _hint(channel: str, address: str) -> str:
+def masked(channel: str, address: str) -> str:
+    """An address in part, as people see it."""
     if channel == "email":
         return contacts.masked_email(address)
-    return contacts.masked_phone(address, config().phone_region)
+    if channel == "sms":
+        return contacts.masked_phone(address, config().phone_region)
+    return address

@@ -2,6 +2,8 @@
 
 from crm import clock
 from crm.http import Blueprint, Schema, fields, needs
+from crm.messages import reading
+from crm.messages.schemas import SandboxPage, SandboxQuery
 from crm.sandbox import advance as advancing
 
 blp = Blueprint("sandbox", __name__, description="A test clock, in sandbox mode only.")
@@ -37,3 +39,12 @@ def move_clock(body):
     """Move time forward; answers when every job that fell due on the way has run, in order."""
     ran = advancing.advance(body["now"])
     return {"now": clock.now(), "standing": True, "ran": ran}
+
+
+@blp.get("/sandbox/messages")
+@needs("messages:read")
+@blp.arguments(SandboxQuery, location="query")
+@blp.response(200, SandboxPage)
+def list_sandbox_messages(query):
+    """What would have been sent to members, newest first."""
+    return reading.sandbox_page(query["member"], limit=query["limit"], cursor=query["cursor"])
