@@ -41,6 +41,7 @@ from crm.points import jobs as points_jobs
 from crm.points import liability_api as points_liability
 from crm.points import moving_api as points_moving
 from crm.points import programme_api as points_programme
+from crm.points.rewards import api as rewards
 from crm.segments import api as segments
 from crm.segments import jobs as segments_jobs
 
@@ -80,6 +81,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     adjustments.blp,
     points_holds.blp,
     points_moving.blp,
+    rewards.blp,
     orders.blp,
     claims.blp,
     quotes.blp,

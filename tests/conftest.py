@@ -21,7 +21,7 @@ from crm.config import Config
 from crm.db import db
 from crm.launcher import services
 
-pytest_plugins = ["auth_fixtures", "clocks", "people", "valkeys"]
+pytest_plugins = ["auth_fixtures", "clocks", "people", "rewarding", "valkeys"]
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)  # noon in Shanghai
 

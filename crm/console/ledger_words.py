@@ -41,6 +41,10 @@ AWARDS = {
     "award:birthday": N_("Birthday"),
     "award:survey": N_("Survey answered"),
 }
+REWARDS = {
+    "reward": N_("Redeemed for a reward"),
+    "reward_cancelled": N_("Reward cancelled, given back"),
+}
 SPENDING = ("redeem", "capture")  # entries of these kinds can be given back
 SOON = timedelta(days=30)
 INSTANT = timedelta(microseconds=1)
@@ -66,7 +70,7 @@ def kind(name: str, source_type: str) -> str:
     if name == "adjust":
         reason = adjustment_reasons.name(source_type.partition(":")[2])
         return say(N_("Adjusted: {reason}"), reason=reason)
-    return gettext(AWARDS.get(source_type) or KINDS.get(name) or name)
+    return gettext((AWARDS | REWARDS).get(source_type) or KINDS.get(name) or name)
 
 
 def entry(
@@ -80,8 +84,13 @@ def entry(
         "source": row["reason"] or numbers.get(source["id"]) or _reference(source),
         "points": row["points"],
         "balance": row["balance_after"],
-        "spent_by": row["id"] if row["kind"] in SPENDING else None,
+        "spent_by": row["id"] if reversible(row["kind"], source["type"]) else None,
     }
+
+
+def reversible(kind: str, source_type: str) -> bool:
+    """Whether an entry can be given back by itself: a reward is cancelled instead."""
+    return kind in SPENDING and source_type != "reward"
 
 
 def _reference(source: Mapping[str, Any]) -> str:

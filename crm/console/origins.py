@@ -11,9 +11,11 @@ from crm.console import person
 from crm.console.words import say
 from crm.db import db
 from crm.errors import N_
+from crm.i18n import locale
 from crm.members.models import Member
 from crm.orders.models import Order
 from crm.points.models import PointsEntry
+from crm.points.rewards.models import Reward, RewardRedemption
 
 Source = tuple[str, str]
 SPENDING = PointsEntry.kind.in_(("redeem", "capture"))  # as the index of entries by id has it
@@ -59,6 +61,7 @@ def of(entries: Iterable[Sourced]) -> dict[Source, Origin]:
     found |= _orders([source for source in rows if source[0] == "order"])
     found |= _members({source: row for source, row in rows.items() if _other(row)})
     found |= _entries([source for source in rows if source[0] == "reversal"])
+    found |= _rewards([source for source in rows if source[0].startswith("reward")])
     return found
 
 
@@ -117,4 +120,21 @@ def _entries(sources: Iterable[Source]) -> dict[Source, Origin]:
         source: Origin(say(N_("of entry {seq}"), seq=seqs[one]), f"#entry-{seqs[one]}")
         for source, one in ids.items()
         if one in seqs
+    }
+
+
+def _rewards(sources: Iterable[Source]) -> dict[Source, Origin]:
+    """What was taken for points, or what was cancelled."""
+    ids = {source: UUID(source[1]) for source in sources}
+    if not ids:
+        return {}
+    query = select(RewardRedemption.id, Reward.names).join(
+        Reward, Reward.id == RewardRedemption.reward_id
+    )
+    rows = db.session.execute(query.where(RewardRedemption.id.in_(ids.values())))
+    names = {row.id: row.names for row in rows}
+    return {
+        source: Origin(names[one].get(locale()) or names[one]["en"])
+        for source, one in ids.items()
+        if one in names
     }

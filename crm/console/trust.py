@@ -40,6 +40,8 @@ PROMISES = {
     "clawback_is_at_most_earned": N_("No refund took back more than was earned"),
     "approved_adjustments_are_applied": N_("What a second person approved was done, once"),
     "merge_entries_come_in_pairs": N_("What left one record by a merge came into the other"),
+    "rewards_are_paid_once": N_("Every reward was paid for once"),
+    "cancelled_rewards_are_given_back_once": N_("Every cancelled reward was given back once"),
     "merged_accounts_are_empty": N_("A record that was merged away holds no points"),
 }
 

@@ -15,6 +15,7 @@ NAME = "demo-credentials.json"
 STOREFRONT = (
     "members:read", "members:write", "orders:read", "orders:write", "points:read", "points:write",
     "programme:read", "coupons:read", "coupons:write",
+    "rewards:read", "rewards:write",
 )  # fmt: skip
 SETTER_UP = Principal("system", None, "set-up", frozenset(PERMISSIONS))
 

@@ -23,6 +23,9 @@ PERMISSIONS = {
     "coupons:manage": "make and change coupon templates, add codes, take coupons back",
     "messages:read": "read messages, and why they were sent or not",
     "messages:write": "try failed messages again; change quiet hours, caps and rates",
+    "rewards:read": "read the catalogue of rewards, and who redeemed them",
+    "rewards:write": "redeem rewards for members, cancel that, note what was handed over",
+    "rewards:manage": "make and change rewards",
     "segments:read": "read segments and scores",
     "segments:write": "start segmentation runs",
     "ledger:read": "run the ledger's self-check, read the liability",
@@ -44,6 +47,8 @@ _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points
     "points:adjust",
     "messages:read",
     "programme:read",
+    "rewards:read",
+    "rewards:write",
     "segments:read",
     "stores:read",
 }
@@ -51,6 +56,7 @@ _MANAGER = (
     _CLERK
     | {"members:merge", "members:reveal", "orders:write", "points:export", "ledger:read"}
     | {"coupons:manage", "messages:write"}
+    | {"rewards:manage"}
     | {"approvals:decide", "audit:read", "tasks:read"}
 )
 _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {
@@ -58,6 +64,7 @@ _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "seg
     "ledger:read",
     "messages:read",
     "points:export",
+    "rewards:read",
     "stores:read",
     "tasks:read",
 }
@@ -65,6 +72,7 @@ _MARKETER = (
     _ANALYST
     | {"members:write", "segments:write", "programme:write"}
     | {"coupons:write", "coupons:manage", "messages:write"}
+    | {"rewards:write", "rewards:manage"}
 )
 
 ROLES: dict[str, frozenset[str]] = {

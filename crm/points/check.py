@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from crm.db import db
 from crm.points import verb_invariants
+from crm.points.rewards import invariants as reward_invariants
 
 MOST_BREACHES = 100
 
@@ -29,15 +30,18 @@ class Breach:
         return asdict(self) | {"member_id": str(self.member_id)}
 
 
-INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
-    "balance_is_sum_of_entries": """
+INVARIANTS: dict[str, str] = (
+    verb_invariants.INVARIANTS
+    | reward_invariants.INVARIANTS
+    | {
+        "balance_is_sum_of_entries": """
         SELECT a.member_id, NULL::integer AS seq,
                format('balance %s, entries %s', a.balance, coalesce(e.points, 0)) AS detail
         FROM points_account a LEFT JOIN (
             SELECT member_id, sum(points) AS points FROM points_entry GROUP BY member_id
         ) e USING (member_id)
         WHERE a.balance <> coalesce(e.points, 0)""",
-    "balance_is_lots_minus_debt": """
+        "balance_is_lots_minus_debt": """
         SELECT a.member_id, NULL::integer AS seq,
                format('balance %s, lots %s, debt %s', a.balance, coalesce(l.points, 0), a.debt)
                    AS detail
@@ -45,7 +49,7 @@ INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
             SELECT member_id, sum(remaining) AS points FROM points_lot GROUP BY member_id
         ) l USING (member_id)
         WHERE a.balance <> coalesce(l.points, 0) - a.debt""",
-    "lot_is_size_plus_movements": """
+        "lot_is_size_plus_movements": """
         SELECT l.member_id, l.opened_by AS seq,
                format('lot %s: size %s, movements %s, remaining %s', l.id, l.size,
                       coalesce(m.points, 0), l.remaining) AS detail
@@ -54,7 +58,7 @@ INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
             GROUP BY member_id, lot_id
         ) m ON m.member_id = l.member_id AND m.lot_id = l.id
         WHERE l.remaining <> l.size + coalesce(m.points, 0)""",
-    "lot_is_opened_by_its_entry": """
+        "lot_is_opened_by_its_entry": """
         SELECT l.member_id, l.opened_by AS seq,
                format('lots of %s, entry of %s', l.size, e.points) AS detail
         FROM (
@@ -63,13 +67,13 @@ INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
         ) l LEFT JOIN points_entry e ON e.member_id = l.member_id AND e.seq = l.opened_by
         WHERE e.seq IS NULL
            OR CASE e.kind WHEN 'restore' THEN e.points < l.size ELSE e.points <> l.size END""",
-    "seq_has_no_gaps": """
+        "seq_has_no_gaps": """
         SELECT a.member_id, a.seq,
                format('%s entries, newest %s', count(e.seq), max(e.seq)) AS detail
         FROM points_account a LEFT JOIN points_entry e USING (member_id)
         GROUP BY a.member_id, a.seq
         HAVING count(e.seq) <> a.seq OR coalesce(max(e.seq), 0) <> a.seq""",
-    "balance_after_is_consistent": """
+        "balance_after_is_consistent": """
         SELECT member_id, seq, format('balance_after %s, running sum %s', balance_after, running)
                    AS detail
         FROM (
@@ -77,7 +81,7 @@ INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
                    sum(points) OVER (PARTITION BY member_id ORDER BY seq) AS running
             FROM points_entry
         ) e WHERE balance_after <> running""",
-    "hash_chain_is_unbroken": """
+        "hash_chain_is_unbroken": """
         SELECT member_id, seq, 'the hash does not follow from the entry before' AS detail
         FROM (
             SELECT *, coalesce(lag(hash) OVER (PARTITION BY member_id ORDER BY seq), '') AS previous
@@ -85,19 +89,19 @@ INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
         ) e
         WHERE hash <> points_hash(previous, member_id, seq, kind, points, balance_after,
                                   occurred_at, source_type, source_id)""",
-    "head_is_the_newest_hash": """
+        "head_is_the_newest_hash": """
         SELECT a.member_id, a.seq, 'the account''s head is not the newest entry''s hash' AS detail
         FROM points_account a LEFT JOIN points_entry e
             ON e.member_id = a.member_id AND e.seq = a.seq
         WHERE a.head <> coalesce(e.hash, '')""",
-    "earning_has_one_source": """
+        "earning_has_one_source": """
         SELECT e.member_id, e.seq, format('source %s %s', e.source_type, e.source_id) AS detail
         FROM points_entry e LEFT JOIN points_source s
             ON s.key = points_source_key(
                 CASE e.kind WHEN 'adjust' THEN 'adjustment' ELSE e.source_type END, e.source_id)
         WHERE e.kind IN ('earn', 'award', 'adjust')
           AND (s.member_id, s.seq) IS DISTINCT FROM (e.member_id, e.seq)""",
-    "movements_follow_their_entry": """
+        "movements_follow_their_entry": """
         SELECT e.member_id, e.seq,
                format('entry %s, lot %s, movements %s', e.points, l.size, m.points) AS detail
         FROM points_entry e
@@ -112,13 +116,13 @@ INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
         WHERE coalesce(m.points, 0) <> CASE e.kind
             WHEN 'absorb' THEN -(e.data ->> 'absorbed')::bigint
             ELSE e.points - coalesce(l.size, 0) + coalesce((e.data ->> 'debt')::bigint, 0) END""",
-    "nothing_expired_early": """
+        "nothing_expired_early": """
         SELECT m.member_id, m.seq, format('lot %s is valid until %s', l.id, l.expires_at) AS detail
         FROM points_movement m
         JOIN points_entry e USING (member_id, seq)
         JOIN points_lot l ON l.member_id = m.member_id AND l.id = m.lot_id
         WHERE e.kind = 'expire' AND (l.expires_at IS NULL OR l.expires_at > e.occurred_at)""",
-    "nothing_spent_outside_its_time": """
+        "nothing_spent_outside_its_time": """
         SELECT m.member_id, m.seq,
                format('lot %s is spendable from %s until %s', l.id, l.available_at, l.expires_at)
                    AS detail
@@ -128,7 +132,7 @@ INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
         WHERE e.kind IN ('redeem', 'absorb', 'transfer', 'adjust') AND m.points < 0
           AND NOT coalesce(l.available_at <= e.occurred_at
                            AND (l.expires_at IS NULL OR l.expires_at > e.occurred_at), false)""",
-    "clawback_is_at_most_earned": """
+        "clawback_is_at_most_earned": """
         SELECT c.member_id, c.seq,
                format('%s %s earned %s, clawed back %s', c.source_type, c.source,
                       coalesce(e.points, 0), c.points) AS detail
@@ -142,7 +146,7 @@ INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
             FROM points_entry WHERE kind = 'earn' GROUP BY source_type, source
         ) e USING (source_type, source)
         WHERE c.points > coalesce(e.points, 0)""",
-    "approved_adjustments_are_applied": """
+        "approved_adjustments_are_applied": """
         SELECT (a.payload ->> 'member_id')::uuid AS member_id, e.seq,
                format('request %s is %s, of %s points; entry of %s', a.id, a.state,
                       a.payload ->> 'points', e.points) AS detail
@@ -153,7 +157,7 @@ INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
             WHEN 'approved' THEN (e.member_id::text, e.points::text) IS DISTINCT FROM
                                  (a.payload ->> 'member_id', a.payload ->> 'points')
             ELSE e.seq IS NOT NULL END""",
-    "merge_entries_come_in_pairs": """
+        "merge_entries_come_in_pairs": """
         SELECT e.member_id, e.seq,
                format('merge %s: %s here, %s at entry %s of %s', e.source_id, e.points, o.points,
                       e.data ->> 'seq', e.data ->> 'member_id') AS detail
@@ -163,14 +167,15 @@ INVARIANTS: dict[str, str] = verb_invariants.INVARIANTS | {
           AND (o.kind, o.source_id, o.points, o.data ->> 'member_id', o.data ->> 'seq')
               IS DISTINCT FROM
               ('merge', e.source_id, -e.points, e.member_id::text, e.seq::text)""",
-    "merged_accounts_are_empty": """
+        "merged_accounts_are_empty": """
         SELECT a.member_id, NULL::integer AS seq,
                format('balance %s, debt %s, merged into %s by the account, %s by the record',
                       a.balance, a.debt, a.merged_into, m.merged_into) AS detail
         FROM points_account a JOIN member m ON m.id = a.member_id
         WHERE a.merged_into IS DISTINCT FROM m.merged_into
            OR (a.merged_into IS NOT NULL AND (a.balance, a.debt) <> (0, 0))""",
-}
+    }
+)
 
 
 def take_time() -> None:

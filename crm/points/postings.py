@@ -295,16 +295,26 @@ def claw_back(
     return Taken(-row.points, row.debt or 0, row.seq)
 
 
-def spend(member_id: UUID, points: int, *, source: tuple[str, str], now: datetime) -> Taken:
+def spend(
+    member_id: UUID,
+    points: int,
+    *,
+    source: tuple[str, str],
+    now: datetime,
+    actor: str | None = None,
+) -> Taken:
     """Spend points, earliest expiry first, as far as there are any. The account is locked."""
     row = db.session.execute(
         text("""
             SELECT (t).seq, (t).points FROM (
-                SELECT points_take(:member, 'redeem', :points, :now, :type, :id, NULL, NULL, NULL,
+                SELECT points_take(:member, 'redeem', :points, :now, :type, :id, :actor, NULL, NULL,
                                    NULL, false, true, 'floor') AS t) x
         """),
-        {"member": member_id, "points": points, "now": now, "type": source[0], "id": source[1]},
-    ).one()
+        {
+            "member": member_id, "points": points, "now": now, "type": source[0],
+            "id": source[1], "actor": actor,
+        },
+    ).one()  # fmt: skip
     return Taken(-(row.points or 0), 0, row.seq)
 
 

@@ -16,9 +16,11 @@ from crm.http.problems import Contended
 from crm.members import profiles
 from crm.points import postings, rulebook
 from crm.points.errors import RedemptionNotFound, RedemptionReversed, RestoreExceedsSpent
+from crm.points.rewards.errors import SpentOnReward
 
 SPENT = text("""
-    SELECT member_id, seq, -points AS points, coalesce(data ->> 'reference', source_id) AS reference
+    SELECT member_id, seq, -points AS points, source_type, source_id,
+           coalesce(data ->> 'reference', source_id) AS reference
     FROM points_entry WHERE id = :id AND kind IN ('redeem', 'capture')
 """)
 LEFT = text("""
@@ -91,11 +93,13 @@ def reverse(
 ) -> Restored:
     """Take back a redemption or a capture, whole (what is left of it) or in part.
 
-    Raises `RedemptionNotFound`, `RedemptionReversed`, `RestoreExceedsSpent`.
+    Raises `RedemptionNotFound`, `SpentOnReward`, `RedemptionReversed`, `RestoreExceedsSpent`.
     """
     spent = db.session.execute(SPENT, {"id": entry_id}).one_or_none()
     if spent is None:
         raise RedemptionNotFound()
+    if spent.source_type == "reward":
+        raise SpentOnReward(reward_redemption=spent.source_id)
     _locked(spent.member_id)
     most = left(spent.member_id, spent.seq)
     if not most:

@@ -99,6 +99,10 @@ BREACHES = {
     ),
     "source_has_its_entry": ("UPDATE points_source SET seq = 99 WHERE seq = 3", 99),
     "inactivity_is_watched": ("UPDATE points_lot SET idle_months = 6 WHERE opened_by = 1", 1),
+    "rewards_are_paid_once": ("UPDATE points_entry SET source_type = 'reward' WHERE seq = 2", 2),
+    "cancelled_rewards_are_given_back_once": (
+        "UPDATE points_entry SET source_type = 'reward_cancelled' WHERE seq = 8", 8,
+    ),
     "transfers_come_in_pairs": ("UPDATE points_entry SET kind = 'transfer' WHERE seq = 2", 2),
 }  # fmt: skip
 
