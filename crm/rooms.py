@@ -25,6 +25,7 @@ from crm.members import stores_api as stores
 from crm.members.tiers import api as tiers
 from crm.messages import api as messages
 from crm.messages import jobs as message_jobs
+from crm.messages import templates_api as templates
 from crm.messages import unsubscribe
 from crm.orders import api as orders
 from crm.orders import claim_api as claims
@@ -73,6 +74,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     coupon_templates.blp,
     coupons.blp,
     messages.blp,
+    templates.blp,
     points_programme.blp,
     points.blp,
     points_liability.blp,

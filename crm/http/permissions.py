@@ -26,6 +26,8 @@ PERMISSIONS = {
     "rewards:read": "read the catalogue of rewards, and who redeemed them",
     "rewards:write": "redeem rewards for members, cancel that, note what was handed over",
     "rewards:manage": "make and change rewards",
+    "templates:read": "read templates of messages, and preview them on members",
+    "templates:write": "write templates of messages, and send tests",
     "segments:read": "read segments and scores",
     "segments:write": "start segmentation runs",
     "ledger:read": "run the ledger's self-check, read the liability",
@@ -51,6 +53,7 @@ _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points
     "rewards:write",
     "segments:read",
     "stores:read",
+    "templates:read",
 }
 _MANAGER = (
     _CLERK
@@ -67,11 +70,12 @@ _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "seg
     "rewards:read",
     "stores:read",
     "tasks:read",
+    "templates:read",
 }
 _MARKETER = (
     _ANALYST
     | {"members:write", "segments:write", "programme:write"}
-    | {"coupons:write", "coupons:manage", "messages:write"}
+    | {"coupons:write", "coupons:manage", "messages:write", "templates:write"}
     | {"rewards:write", "rewards:manage"}
 )
 

@@ -25,13 +25,16 @@ REMEMBERED = timedelta(days=6)
 JUDGE = text("""
     SELECT b.id, b.member_id, b.purpose, b.priority, b.due_at, b.not_after, b.attempts, b.fence,
            b.template_id, b.template_version, b.variables, z.day, z.opens_at, z.zone,
-           m.name, m.member_no, m.locale, a.value AS address,
+           m.name, m.member_no, a.value AS address,
+           CASE WHEN b.source_type = 'test' THEN coalesce(b.locale, m.locale) ELSE m.locale END
+               AS locale,
            CASE
                WHEN s.state = 'stopped' THEN 'stopped'
                WHEN s.state = 'paused' THEN 'paused'
                WHEN b.not_after <= :now THEN 'expired'
                WHEN m.status = 'merged' THEN 'duplicate_person'
                WHEN m.status <> 'active' THEN 'member_erased'
+               WHEN b.source_type = 'test' AND a.value IS NOT NULL THEN 'go'
                WHEN NOT (CASE b.purpose
                    WHEN 'marketing' THEN EXISTS (
                        SELECT FROM member_consent c
@@ -69,7 +72,8 @@ JUDGE = text("""
         ORDER BY i.came_with NULLS FIRST, i.value LIMIT 1
     ) AS i ON true
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN :kind = '' THEN b.member_id::text ELSE i.value END AS value
+        SELECT CASE WHEN b.source_type = 'test' AND b.address IS NOT NULL THEN b.address
+                    WHEN :kind = '' THEN b.member_id::text ELSE i.value END AS value
     ) AS a
     WHERE b.id = ANY(:ids)
     ORDER BY b.priority DESC, b.due_at, b.id

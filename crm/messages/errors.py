@@ -10,6 +10,20 @@ class TemplateNotFound(NotFound):
     detail = N_("There is no such template.")
 
 
+class TemplateCodeTaken(Refused):
+    """Another template has this code (409)."""
+
+    code = "template_code_taken"
+    detail = N_("There is a template with this code already.")
+
+
+class TemplateChanged(Refused):
+    """The template was changed since it was read (409); `version` is the newest."""
+
+    code = "template_changed"
+    detail = N_("The template was changed meanwhile: its version is {version}.")
+
+
 class MessageNotFound(NotFound):
     """There is no such message (404)."""
 

@@ -69,11 +69,14 @@ def values_of(
         if isinstance(variables[room], Mapping):
             found[room] = {**facts[room], **variables[room]}
     member = {"name": name, "member_no": member_no, "locale": locale}
-    links = variables.get("links")
+    given = variables.get("links")
+    links = dict(given) if isinstance(given, Mapping) else {}
+    if unsubscribe is not None:
+        links["unsubscribe"] = unsubscribe
     return found | {
         "member": {**facts.get("member", {}), **member},
         "shop": {"name": config().shop_name},
-        "links": {**(links if isinstance(links, Mapping) else {}), "unsubscribe": unsubscribe},
+        "links": links,
     }
 
 

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 CHANNELS = ("email", "sms", "webhook", "inbox")
 PURPOSES = ("marketing", "service")
+TEST = "test"  # the source of messages that staff send to addresses of their own
 
 # Whose consent a channel goes by (`crm.members.consents.CHANNELS`).
 CONSENT = MappingProxyType(

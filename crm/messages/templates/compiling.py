@@ -4,7 +4,7 @@ Mail: MJML becomes HTML, a missing text is made of the HTML, and marketing mail 
 out gets the link for it. Text messages of marketing get the words of opting out, which count.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from crm.errors import N_
@@ -29,6 +29,8 @@ TAKES: Mapping[str, tuple[frozenset[str], tuple[tuple[str, ...], ...]]] = {
     "inbox": (frozenset(("subject", "text")), (("text",),)),
 }
 REQUIRED = N_("This field is required.")
+TOO_LONG = N_("This must have at most {high} characters.")
+LONGEST_SMS = 1000
 NOT_TAKEN = N_("Messages of this channel have no such part.")
 
 
@@ -77,10 +79,12 @@ def compile_one(
     return language(locale, parts, frozenset(names))
 
 
-def _parts_wrong(channel: str, saved: Saved):
+def _parts_wrong(channel: str, saved: Saved) -> Iterator[tuple[str, Said]]:
     takes, musts = TAKES[channel]
-    for name in saved.keys() - takes:
+    for name in sorted(saved.keys() - takes):
         yield name, Said("not_of_channel", NOT_TAKEN)
+    if channel == "sms" and len(saved.get("text", "")) > LONGEST_SMS:
+        yield "text", Said("too_long", TOO_LONG, high=LONGEST_SMS)
     for group in musts:
         if not any(saved.get(name) for name in group):
             yield group[0], Said("required", REQUIRED)

@@ -69,13 +69,34 @@ class Language:
         scene = Scene(values, self.locale, zone)
         filled = [hole(scene) for hole in self.holes]
         if scene.missing:
-            raise Missing(sorted(set(scene.missing)))
+            raise Missing(_once(scene.missing))
         return filled
 
     def written(self, values: Mapping[str, Any], zone: str = "UTC") -> dict[str, str]:
         """Every part in full for one member. Raises `Missing`."""
-        holes = self.fill(values, zone)
-        return {name: form.filled(holes) for name, form in self.parts.items()}
+        return self._parts(self.fill(values, zone))
+
+    def previewed(
+        self, values: Mapping[str, Any], zone: str = "UTC"
+    ) -> tuple[dict[str, str], list[str]]:
+        """Every part in full, missing values as their names in brackets; and those names."""
+        scene = Scene(values, self.locale, zone)
+        filled = [hole(scene) for hole in self.holes]
+        return self._parts(filled), _once(scene.missing)
+
+    def missing(self, values: Mapping[str, Any], zone: str = "UTC") -> list[str]:
+        """The names without which it can't be said to this member."""
+        scene = Scene(values, self.locale, zone)
+        for hole in self.holes:
+            hole(scene)
+        return _once(scene.missing)
+
+    def _parts(self, filled: Sequence[str]) -> dict[str, str]:
+        return {name: form.filled(filled) for name, form in self.parts.items()}
+
+
+def _once(names: Sequence[str]) -> list[str]:
+    return sorted(set(names))
 
 
 def language(locale: str, parts: Mapping[str, Sequence[Part]], names: frozenset[str]) -> Language:

@@ -120,7 +120,7 @@ def _output(output: Filtered, finish: Finish) -> Part:
         if not text:
             if fallback is None:
                 scene.missing.append(name)
-                return ""
+                return finish(f"[{name}]")
             text = fallback
         for change in changes:
             text = change(text)
