@@ -176,6 +176,7 @@ def _share(share: dict[str, Any], order: Kept) -> dict[str, Any]:
     ]
     names = ("rule_id", "version", "name", "kind", "points")
     return {name: share[name] for name in names} | {
+        "coupon_template": share.get("coupon_template"),
         "factor": share.get("factor"),
         "capped_by": share.get("capped_by"),
         "expiry": share.get("expiry"),

@@ -15,10 +15,11 @@ class RuleLineOut(Schema):
 
 class AppliedOut(Schema):
     """A rule that gave points on the order; `factor` where it is a multiplier, `expiry` where its
-    points last by a policy of its own."""
+    points last by a policy of its own. A coupon's share has no rule but a `coupon_template`."""
 
-    rule_id = fields.Id()
-    version = fields.Whole(1)
+    rule_id = fields.Id(allow_none=True)
+    version = fields.Whole(1, allow_none=True)
+    coupon_template = fields.Id(allow_none=True)
     name = fields.Text()
     kind = fields.Text()
     points = fields.Text()

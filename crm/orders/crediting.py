@@ -8,6 +8,7 @@ from uuid import UUID
 from crm.members.profiles import MemberFacts
 from crm.orders import clawing
 from crm.orders.allowances import Allowances
+from crm.orders.coupon_figures import shares_of_coupons
 from crm.orders.earnings import (
     EARNING,
     Parts,
@@ -22,6 +23,7 @@ from crm.orders.earnings import (
 from crm.orders.kept import Kept
 from crm.orders.pricing import Remainder
 from crm.orders.tiering import Tiering
+from crm.orders.vouchers import Vouchers
 from crm.points import postings
 from crm.points.cart import EarningFacts
 from crm.points.postings import Account, Posting
@@ -37,10 +39,11 @@ class Crediting:
         accounts: dict[UUID, Account],
         facts: Mapping[UUID, MemberFacts],
         tiering: Tiering,
+        vouchers: Vouchers,
         now: datetime,
     ) -> None:
         self.book, self.accounts, self.facts, self.now = book, accounts, facts, now
-        self.tiering = tiering
+        self.tiering, self.vouchers = tiering, vouchers
         self.allowances = Allowances(facts)
         self.postings: list[tuple[Kept, Posting]] = []
         self.clawbacks: list[tuple[Kept, int]] = []
@@ -75,10 +78,11 @@ class Crediting:
         facts, tier = self.facts[member_id], self.tiering.held_by(member_id, order.placed_at)
         programme = self.book.programme_at(order.placed_at)
         rules = self.book.rules_at(order.placed_at)
+        of_coupons = self.vouchers.rules(order)
         found = earn(
             order,
             programme,
-            rules,
+            [*rules, *of_coupons],
             EarningFacts(
                 zone=zone_of(facts.zone),
                 tier=tier.code,
@@ -90,6 +94,7 @@ class Crediting:
             self.allowances.used(member_id, order.placed_at, programme, rules, order.id),
         )
         order.granted, order.breakdown = found.points, found.document()
+        shares_of_coupons(order.breakdown["breakdown"], of_coupons)
         self.allowances.note(order)
 
     def _give_again(

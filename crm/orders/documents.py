@@ -11,6 +11,7 @@ from sqlalchemy import select, tuple_
 from crm.db import db
 from crm.http.pagination import decode, page
 from crm.orders import kept
+from crm.orders.coupon_figures import expected_discount, given_discount
 from crm.orders.errors import OrderNotFound
 from crm.orders.kept import Kept
 from crm.orders.models import Order
@@ -37,11 +38,24 @@ def document(order: Kept, now: datetime, *, stale: bool = False) -> dict[str, An
             "value": order.tender,
             "restored_value": due_back(order, order.tender),
         },
+        "coupons": [_coupon(entry) for entry in order.coupons or ()],
+        "coupon_discount": {
+            "expected": expected_discount(order),
+            "given": given_discount(order),
+            "tender": order.coupon_tender,
+        },
         "clawed_back": order.clawed,
         "let_go": 0 if deducts else order.let_go,
         "deduct_from_refund": {"points": order.let_go if deducts else 0, "value": order.deduct},
         "stale": stale,
     }
+
+
+def _coupon(entry: dict[str, Any]) -> dict[str, Any]:
+    """What came of a coupon; of an unknown code little is known."""
+    return {
+        "template_id": None, "name": None, "kind": None, "bought_with_points": False,
+    } | entry  # fmt: skip
 
 
 def _refund(refund: Any) -> dict[str, Any]:

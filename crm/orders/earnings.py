@@ -39,7 +39,7 @@ def earn(
         order.store,
         order.shipping,
         order.tax,
-        order.tender,
+        order.tender + order.coupon_tender,
     )
     return evaluate(programme, rules, cart, facts, used)
 

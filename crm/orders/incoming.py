@@ -13,6 +13,7 @@ import marshmallow as ma
 import msgspec
 from msgspec import Meta
 
+from crm.coupons import alphabet
 from crm.http.fields import MINOR_LIMIT, PLAIN, read_id, read_instant
 from crm.http.schema import invalid
 from crm.members import identity
@@ -20,7 +21,7 @@ from crm.members.fingerprints import MOST as MOST_FINGERPRINTS
 from crm.members.fingerprints import PATTERN as FINGERPRINT
 from crm.members.identity import MemberRef
 from crm.members.schemas import MemberRefIn
-from crm.orders.schemas import MOST_LINES, BatchOrderIn
+from crm.orders.schemas import MOST_COUPONS, MOST_LINES, BatchOrderIn
 
 CODE = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*\Z"
 Minor = Annotated[int, Meta(ge=0, le=MINOR_LIMIT)]
@@ -78,6 +79,7 @@ class Incoming(msgspec.Struct, forbid_unknown_fields=True):
     discount: Minor = 0
     tax: Minor = 0
     points_hold: Any = None  # a UUID as text; a UUID once `read` has read it
+    coupons: Annotated[list[Short], Meta(max_length=MOST_COUPONS)] | None = None
     region: Annotated[str, Meta(min_length=1, max_length=40, pattern=PLAIN)] | None = None
     fingerprints: Annotated[list[Fingerprint], Meta(max_length=MOST_FINGERPRINTS)] = []
 
@@ -117,9 +119,19 @@ def _finished(order: Incoming) -> Incoming:
         order.delivered_at = read_instant(order.delivered_at)
     if order.points_hold is not None:
         order.points_hold = read_id(order.points_hold)
+    if order.coupons is not None:
+        order.coupons = _codes(order.coupons)
     if order.member is not None:
         order.member = _reference(order.member)
     return order
+
+
+def _codes(given: Sequence[str]) -> list[str]:
+    """Codes as they are stored, each once. Raises `ValueError` for what can be none."""
+    found = [alphabet.normal(one) for one in given]
+    if not all(map(alphabet.is_code, found)):
+        raise ValueError("bad_code")
+    return list(dict.fromkeys(found))
 
 
 def _reference(given: Any) -> MemberRef:
@@ -138,6 +150,8 @@ def _reference(given: Any) -> MemberRef:
 def _from_schema(data: dict[str, Any]) -> Incoming:
     lines = [Line(**line) for line in data.pop("lines")]
     member = data.pop("member")
+    if data["coupons"] is not None:
+        data["coupons"] = list(dict.fromkeys(data["coupons"]))
     who = None if member is None else identity.parse_ref(member, at="/member")
     return Incoming(**data, member=who, lines=lines)
 

@@ -67,7 +67,10 @@ def _put_round(
     found = identity.resolve_many([orders[place].member for place in named])
     owners: dict[int, UUID | None] = dict(zip(named, found, strict=True))
     work = Work(
-        [orders[place].key for place in places], [one for one in owners.values() if one], now
+        [orders[place].key for place in places],
+        [one for one in owners.values() if one],
+        now,
+        codes={code for place in places for code in orders[place].coupons or ()},
     )
     work.tenders.expect(orders[place].points_hold for place in places)
     work.crediting.allowances.expect(
@@ -127,6 +130,7 @@ def _put(work: Work, given: Incoming, member_id: UUID | None) -> tuple[Kept, boo
     order.shipping, order.discount = given.shipping, given.discount
     order.store, order.region = given.store, given.region
     _time(order, given)
+    work.vouchers.name(order, given.coupons)
     work.settle(order, clamp=True)
     work.orders[given.key] = order
     return order, False

@@ -70,6 +70,8 @@ class Kept:
     spent_seq: int | None = None
     spender: UUID | None = None
     restored: int = 0
+    coupons: list[dict[str, Any]] | None = None
+    coupon_tender: int = 0
     lines: list[Line] = field(default_factory=list)
     nets: list[int] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
@@ -94,7 +96,7 @@ TYPES = {
     "available_at": "timestamptz", "breakdown": "jsonb", "tax": "bigint", "regrants": "integer",
     "clawed": "bigint", "let_go": "bigint", "deduct": "bigint", "released_at": "timestamptz",
     "points_hold": "uuid", "tender": "bigint", "spent": "bigint", "spent_seq": "integer",
-    "spender": "uuid", "restored": "bigint",
+    "spender": "uuid", "restored": "bigint", "coupons": "jsonb", "coupon_tender": "bigint",
 }  # fmt: skip
 
 _typed = ", ".join(f"{name} {TYPES.get(name, 'text')}" for name in COLUMNS)

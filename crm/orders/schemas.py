@@ -2,6 +2,7 @@
 
 import marshmallow as ma
 
+from crm.coupons.template_schemas import Code
 from crm.errors import N_
 from crm.http import Schema, fields
 from crm.http.pagination import page_of
@@ -11,6 +12,7 @@ from crm.members.schemas import MemberRefIn
 STATUSES = ("placed", "paid", "fulfilled", "delivered", "completed", "cancelled")
 MOST_LINES = 500
 MOST_IN_BATCH = 1000
+MOST_COUPONS = 20
 
 
 class LineIn(Schema):
@@ -31,7 +33,9 @@ class OrderIn(Schema):
 
     `tax` is the tax contained in the goods after discounts, `fingerprints` the shop's hashes of
     the device and the means of payment. `points_hold` is the hold of points that pays for the
-    order: captured when it is paid, voided when it is cancelled before.
+    order: captured when it is paid, voided when it is cancelled before. `coupons` are the codes
+    that the customer gave: used when it is paid, given back when it is cancelled. An order is not
+    refused for them; the answer says what came of each.
     """
 
     member = fields.Nested(MemberRefIn, load_default=None, allow_none=True)
@@ -47,6 +51,7 @@ class OrderIn(Schema):
     discount = fields.minor(load_default=0)
     tax = fields.minor(load_default=0)
     points_hold = fields.Id(load_default=None, allow_none=True)
+    coupons = fields.Items(Code(), MOST_COUPONS, load_default=None, allow_none=True)
     region = fields.Text(40, load_default=None, allow_none=True)
     fingerprints = fingerprints.field(load_default=list)
 
@@ -139,6 +144,33 @@ class TenderOut(Schema):
     restored_value = fields.minor()
 
 
+class OrderCouponOut(Schema):
+    """What came of a code: reserved (placed), used (paid), returned (cancelled, refunded); or
+    blocked (before it is paid), refused. `discount` is what it takes off by its own terms.
+
+    A reason is a code and the facts that fill it. Of a coupon that is used all the same the shop's
+    price decided.
+    """
+
+    code = fields.Text()
+    state = fields.Choice("reserved", "used", "returned", "blocked", "refused")
+    template_id = fields.Id(allow_none=True)
+    name = fields.Text(allow_none=True)
+    kind = fields.Text(allow_none=True)
+    bought_with_points = fields.Flag()
+    discount = fields.minor()
+    reasons = fields.Items(fields.Mapping(), 20)
+
+
+class CouponDiscountOut(Schema):
+    """What used coupons take off the goods by their own terms, and what the shop took off them for
+    whatever reason, in minor units. `tender`: what coupons bought with points paid beside it."""
+
+    expected = fields.minor()
+    given = fields.minor()
+    tender = fields.minor()
+
+
 class OrderOut(Schema):
     """An order with what it earned. Amounts are minor units of `currency`.
 
@@ -172,6 +204,8 @@ class OrderOut(Schema):
     earned = fields.Nested(EarnedOut)
     points_hold = fields.Id(allow_none=True)
     tender = fields.Nested(TenderOut)
+    coupons = fields.Items(fields.Nested(OrderCouponOut), MOST_COUPONS)
+    coupon_discount = fields.Nested(CouponDiscountOut)
     restored = fields.points()
     clawed_back = fields.points()
     debt = fields.points()

@@ -17,6 +17,7 @@ from crm.orders.kept import Kept
 from crm.orders.pricing import Refund, Remainder, remainder
 from crm.orders.tender import Tenders
 from crm.orders.tiering import Tiering
+from crm.orders.vouchers import Vouchers, codes_of
 from crm.points import postings, rulebook
 
 
@@ -30,8 +31,12 @@ class Work:
         now: datetime,
         *,
         alone: bool = False,
+        codes: Iterable[str] = (),
     ) -> None:
-        """Load and lock. `alone`: no order of these keys may appear until the transaction ends."""
+        """Load and lock. `alone`: no order of these keys may appear until the transaction ends.
+
+        `codes`: coupons that will be named, beside those that the orders have named.
+        """
         wanted = list(keys)
         self.now = now
         self.book = rulebook.load()
@@ -47,7 +52,10 @@ class Work:
         zone = self.book.programme_at(now).timezone
         self.facts: dict[UUID, MemberFacts] = profiles.facts(ids, default_zone=zone)
         self.tiering = Tiering(ids, self.facts, now)
-        self.crediting = Crediting(self.book, accounts, self.facts, self.tiering, now)
+        self.vouchers = Vouchers(codes_of(self.orders.values()) | set(codes), now)
+        self.crediting = Crediting(
+            self.book, accounts, self.facts, self.tiering, self.vouchers, now
+        )
         self.tenders = Tenders(self.book, now)
         self.tenders.expect(one.points_hold for one in self.orders.values() if not one.spent)
         self.changed: dict[UUID, Kept] = {}
@@ -75,6 +83,7 @@ class Work:
         order.counted = order.status in EARNING and order.net > 0
         self.changed[order.id] = order
         self._date(order)
+        self.vouchers.follow(order, self.book.programme_at(order.placed_at))
         if order.member_id is not None:
             self._follow(order, left, was_counted, had)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from api_client import Api
 from coupon_counters import counters_are_true
+from order_bodies import order_body
 
 pytestmark = pytest.mark.usefixtures("committed")
 THREADS = 8
@@ -126,4 +127,45 @@ def test_used_given_back_and_used_at_once_adds_up(made, person, admin, at_once):
 
     answers = at_once(96, ask)
     assert set(told(answers)) <= {"already_used", "not_used_by_order", "budget_exhausted"}
+    counters_are_true()
+
+
+def test_one_code_on_many_new_orders_at_once_is_used_by_one(made, person, admin, at_once):
+    members = [person() for _ in range(24)]
+    (code,) = admin.post(f"/coupon-templates/{made()['id']}/codes", {"count": 1}).get_json()[
+        "codes"
+    ]
+
+    def ask(api: Api, number: int) -> Any:
+        body = order_body(members[number], coupons=[code])
+        return api.put(f"/orders/web/R{number}", body)
+
+    answers = at_once(24, ask)
+    assert {one.status_code for one in answers} == {200}
+    states = Counter(one.get_json()["coupons"][0]["state"] for one in answers)
+    assert states == {"used": 1, "refused": 23}
+    counters_are_true()
+
+
+def test_batches_orders_and_issues_that_cross_the_same_templates_do_not_deadlock(
+    made, person, admin, at_once
+):
+    kinds = [made(), made(kind="percent", value=10, budget=10_000_000)]
+    members = [person() for _ in range(6)]
+    held = [issue(admin, kinds[n % 2], members[n]).get_json()["code"] for n in range(6)]
+
+    def ask(api: Api, number: int) -> Any:
+        at = f"2026-11-01T02:{number:02}:00Z"
+        batch = [
+            order_body(members[n], coupons=[held[n]], channel="web", order_no=f"X{n}")
+            | {"updated_at": at, "status": "cancelled" if number % 3 == 0 else "paid"}
+            for n in range(6)
+        ]
+        if number % 4 == 3:
+            return issue(api, kinds[number % 2], members[number % 6], f"o{number}")
+        return api.post("/orders/batch", batch if number % 2 else batch[::-1])
+
+    answers = at_once(32, ask)
+    assert {one.status_code for one in answers} <= {200, 201, 409}
+    assert set(told(answers)) <= {"contended"}
     counters_are_true()
