@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,28 @@ class Config:
     demo_data: Path = _setting(
         "CRM_DEMO_DATA", Path("var/demo"), "folder of the wheel that holds the demo history"
     )
+    smtp_host: str = _setting(
+        "CRM_SMTP_HOST",
+        "",
+        "the mail server; without one the sandbox keeps mails, a shop fails them",
+    )
+    smtp_port: int = _setting("CRM_SMTP_PORT", 587, "the mail server's port", low=1, high=65_535)
+    smtp_tls: str = _setting(
+        "CRM_SMTP_TLS", "starttls", "starttls, tls (from the first byte, port 465) or none"
+    )
+    smtp_user: str = _setting(
+        "CRM_SMTP_USER", "", "name to sign in with; without one, none is sent"
+    )
+    smtp_password: str = _setting("CRM_SMTP_PASSWORD", "", "password to sign in with")
+    smtp_from: str = _setting(
+        "CRM_SMTP_FROM", "", "sender of mails, as Name <address>; required with CRM_SMTP_HOST"
+    )
+    smtp_connections: int = _setting(
+        "CRM_SMTP_CONNECTIONS", 20, "connections of one worker to the mail server", low=1, high=200
+    )
+    smtp_timeout_seconds: int = _setting(
+        "CRM_SMTP_TIMEOUT_SECONDS", 60, "how long to wait for the mail server", low=1, high=600
+    )
     message_lease_seconds: int = _setting(
         "CRM_MESSAGE_LEASE_SECONDS",
         300,
@@ -74,6 +97,10 @@ class Config:
             raise BadSetting("CRM_SECRET_KEY must have at least 32 characters")
         if self.locale not in ("en", "zh-Hans", "zh-Hant"):
             raise BadSetting("CRM_LOCALE must be en, zh-Hans or zh-Hant")
+        if self.smtp_tls not in ("starttls", "tls", "none"):
+            raise BadSetting("CRM_SMTP_TLS must be starttls, tls or none")
+        if self.smtp_host and not _is_sender(self.smtp_from):
+            raise BadSetting("CRM_SMTP_FROM must be an address, as Shop <shop@example.com>")
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise BadSetting("CRM_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR")
 
@@ -91,6 +118,13 @@ class Config:
             if text not in (None, ""):
                 given[item.name] = _parse(item.metadata["env"], text, item.default)
         return cls(**given)
+
+
+def _is_sender(text: str) -> bool:
+    """Whether mails can come from it: an address in ASCII, with a name or without."""
+    _, address = parseaddr(text)
+    plain = address.isascii() and address.isprintable() and not set(address) & set("<> ")
+    return plain and text.isprintable() and 0 < address.find("@") < len(address) - 1
 
 
 def _parse(env: str, text: str, default: object) -> object:

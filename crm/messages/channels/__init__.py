@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from crm.config import Config
 from crm.db import config
-from crm.messages.channels import sandbox
+from crm.messages.channels import sandbox, smtp
 from crm.messages.channels.provider import Provider
 
 Make = Callable[[Config], Provider | None]
 
-_makers: dict[str, Make] = {}
+_makers: dict[str, Make] = {"email": smtp.provider}
 _made: dict[tuple[str, int], Provider | None] = {}
 
 
