@@ -17,6 +17,8 @@ from crm.auth import jobs as auth_jobs
 from crm.coupons import api as coupons
 from crm.coupons import jobs as coupon_jobs
 from crm.coupons import templates_api as coupon_templates
+from crm.coupons.benefits import api as ladder
+from crm.coupons.benefits import jobs as benefit_jobs
 from crm.db import Base
 from crm.http import Blueprint, operations
 from crm.members import api as members
@@ -53,6 +55,7 @@ JOB_MODULES: Sequence[ModuleType] = (
     members_jobs,
     message_jobs,
     coupon_jobs,
+    benefit_jobs,
     points_jobs,
     order_jobs,
     activity_jobs,
@@ -68,6 +71,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     joining.blp,
     stores.blp,
     tiers.blp,
+    ladder.blp,
     member_tier.blp,
     overview.blp,
     merges.blp,

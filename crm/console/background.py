@@ -24,6 +24,7 @@ JOB_NAMES = {
     "points.release": N_("Make pending points available"),
     "segments.daily": N_("Calculate the segments at night"),
     "segments.run": N_("Calculate the segments when asked"),
+    "tiers.benefits": N_("Give members the coupons of their tiers"),
     "tiers.ladder_changed": N_("Bring members onto a changed ladder"),
     "tiers.lift": N_("Lift members to the tiers that awards have won"),
     "tiers.review": N_("Judge tiers whose time has ended"),

@@ -24,6 +24,7 @@ from crm.console.settings_page import (
 )
 from crm.console.telling import Difference
 from crm.console.words import say
+from crm.coupons.benefits import ladder as coupon_ladder
 from crm.db import transaction
 from crm.errors import FieldError, Invalid, Refused
 from crm.http.permissions import needs
@@ -31,7 +32,6 @@ from crm.http.principal import principal
 from crm.i18n import gettext
 from crm.members.models import TierLadder
 from crm.members.tiers import ladder_history, ladders, storage
-from crm.members.tiers.announcing import announce
 from crm.members.tiers.ladders import LadderChanged
 from crm.members.tiers.schemas import LadderIn
 from crm.versions import ANNOUNCED, Version
@@ -91,8 +91,7 @@ def change_ladder() -> Answer:
             if not ladder_told.differences(there, {**there, **body}, manner):
                 form.said.append(gettext(UNCHANGED))
                 return _page(form, now, read=read, base=base), 422
-            written = ladders.change(body, actor=principal(), now=now)
-            announce(written)
+            written = coupon_ladder.change(body, actor=principal(), now=now)
     except LadderChanged as refused:
         return _overtaken(form, read, now), refused.status
     except Refused as refused:

@@ -1,12 +1,13 @@
 """Birthdays: month and day, of the solar or the lunar calendar; the year is nobody's business."""
 
-from calendar import monthrange
+from calendar import isleap, monthrange
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from crm.errors import N_
 from crm.members.errors import invalid_field
+from crm.members.lunar import lunar
 
 OLDEST = 1900
 LONGEST_LUNAR_MONTH = 30
@@ -40,3 +41,30 @@ def columns(given: Mapping[str, Any] | None, *, today: date) -> dict[str, Any]:
         "birthday_year": year,
         "birthday_calendar": calendar,
     }
+
+
+class Celebrated(NamedTuple):
+    """A birthday, as members have it, that a day is; `year` is that of its calendar."""
+
+    calendar: str
+    month: int
+    day: int
+    year: int
+
+
+def celebrated_on(day: date) -> list[Celebrated]:
+    """The birthdays that are celebrated on a day.
+
+    29 February where there is none: on the 28th. The 30th of a lunar month of 29 days: on its last.
+    In a leap month, which most years don't have, nobody has a birthday. Beyond the table of the
+    lunar calendar only solar ones.
+    """
+    found = [Celebrated("solar", day.month, day.day, day.year)]
+    if (day.month, day.day) == (2, 28) and not isleap(day.year):
+        found.append(Celebrated("solar", 2, 29, day.year))
+    there = lunar(day)
+    if there is not None and not there.is_leap:
+        found.append(Celebrated("lunar", there.month, there.day, there.year))
+        if there.day == there.length < LONGEST_LUNAR_MONTH:
+            found.append(Celebrated("lunar", there.month, LONGEST_LUNAR_MONTH, there.year))
+    return found

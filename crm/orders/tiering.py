@@ -3,10 +3,12 @@
 Decided in memory; standings are locked and written by the work they belong to.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from crm.coupons.benefits import taking_back
+from crm.coupons.benefits.taking_back import Fall
 from crm.members.profiles import MemberFacts
 from crm.members.tiers import engine, writing
 from crm.members.tiers import storage as tiers
@@ -81,6 +83,14 @@ class Tiering:
             [(one, self.standings[one], changes) for one, changes in sorted(self.steps.items())],
             self.now,
         )
+        taking_back.take_back(self._falls(), self.ladder, now=self.now)
+
+    def _falls(self) -> Iterator[Fall]:
+        """Where refunds took members: what the tiers that they lost have brought goes, too."""
+        for member_id, changes in sorted(self.steps.items()):
+            for one in changes:
+                if one.cause == "refund" and one.from_tier is not None:
+                    yield Fall(member_id, one.from_tier, one.to_tier, one.at)
 
     def _standing_at(self, member_id: UUID, at: datetime) -> str:
         standing = self.standings[member_id]

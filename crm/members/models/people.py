@@ -44,6 +44,13 @@ class Member(Base):
         Index(
             "ix_member_referred_by", "referred_by", postgresql_where=text("referred_by IS NOT NULL")
         ),
+        Index(
+            "ix_member_birthday",
+            "birthday_month",
+            "birthday_day",
+            "id",
+            postgresql_where=text("birthday_month IS NOT NULL"),
+        ),
         CheckConstraint("status IN ('active', 'merged', 'erased')", name="status"),
         CheckConstraint("member_no ~ '^[0-9]{10}$'", name="member_no"),
         CheckConstraint("gender IN ('female', 'male', 'other')", name="gender"),

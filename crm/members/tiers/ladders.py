@@ -61,6 +61,10 @@ class Ladders:
         """The ladder in force; before the first it is the first."""
         return self._chain[max(bisect_right(self._edges, instant) - 1, 0)]
 
+    def from_now_on(self, now: datetime) -> list[Ladder]:
+        """The ladder in force at `now`, and those announced for later."""
+        return self._chain[max(bisect_right(self._edges, now) - 1, 0) :]
+
     def version(self, number: int) -> Ladder:
         """One version, which exists."""
         return self._by_version[number]

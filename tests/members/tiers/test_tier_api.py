@@ -22,12 +22,12 @@ def test_the_default_ladder_is_read(admin):
     assert [body[name] for name in settings] == [12, "one_step", 0, True]
 
 
-def test_what_was_read_can_be_sent_back_with_a_change(admin):
+def test_what_was_read_can_be_sent_back_with_a_change(admin, coupon_template):
     body = admin.get("/tiers").json
     body["tiers"][1]["multiplier"] = "1.25"
     body["tiers"][1]["benefits"] = {
-        "birthday_coupon": "happy",
-        "monthly_coupons": ["a"],
+        "birthday_coupon": str(coupon_template()),
+        "monthly_coupons": [str(coupon_template())],
         "discount_percent": 5,
         "free_shipping": True,
         "custom": {"en": "A seat by the window"},
