@@ -54,12 +54,12 @@ def export_ledger(member_id: UUID) -> Response:
 
 
 def _parts(member_id: UUID, zone: tzinfo) -> Iterator[str]:
-    yield BYTE_ORDER_MARK + _csv([COLUMNS])
+    yield BYTE_ORDER_MARK + csv_of([COLUMNS])
     entries = browsing.all_entries(member_id)
     while batch := list(islice(entries, BATCH)):
         lots = browsing.touched(member_id, [row.seq for row in batch])
         known = origins.of(batch)
-        yield _csv(_row(row, lots[row.seq], known, zone) for row in batch)
+        yield csv_of(_row(row, lots[row.seq], known, zone) for row in batch)
 
 
 def _row(
@@ -87,7 +87,7 @@ def harmless(value: str) -> str:
     return "'" + value if value.startswith(FORMULA) else value
 
 
-def _csv(rows: Iterable[Iterable[object]]) -> str:
+def csv_of(rows: Iterable[Iterable[object]]) -> str:
     out = StringIO()
     csv.writer(out).writerows(rows)
     return out.getvalue()

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from crm import audit, clock
 from crm.console import (
     adjusting,
+    coupon_check,
     member_orders,
     member_points,
     merging_page,
@@ -91,6 +92,7 @@ def _page(found: Member, *, masked: bool) -> str:
         done=adjusting.done() or merging_page.done(),
         merges=merging_page.undoable(found.id, now, zone),
         ledger=member_points.ledger(found.id, now, zone),
+        coupons=coupon_check.of_member(found.id, now, zone) if who.may("coupons:read") else None,
         consents=person.consents(found.id, now, zone),
         orders=member_orders.last(found.id, names, now, zone),
         orders_told=member_orders.told(found.id, settings.currency),

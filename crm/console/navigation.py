@@ -52,6 +52,22 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         N_("Marketing"),
         (
             Place(
+                "coupon",
+                N_("Coupons"),
+                "coupons:read",
+                (
+                    "console.coupons",
+                    "console.coupon",
+                    "console.new_coupon",
+                    "console.create_coupon",
+                    "console.edit_coupon",
+                    "console.change_coupon",
+                    "console.add_coupon_codes",
+                    "console.coupon_check",
+                    "console.check_coupon",
+                ),
+            ),
+            Place(
                 "segment", N_("Segments"), "segments:read", ("console.segments", "console.segment")
             ),
         ),

@@ -1,7 +1,7 @@
 """Who a member is, as pages show it: name, number, masked contacts, tags, consents."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 from uuid import UUID
@@ -52,6 +52,14 @@ def shown(member: Member) -> dict[str, Any]:
         "number": number(member.member_no),
         "tags": tags.of(member.id),
     }
+
+
+def called(ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """What members are called, by id; their numbers where they have no name."""
+    wanted = {one for one in ids if one is not None}
+    query = select(Member.id, Member.name, Member.member_no).where(Member.id.in_(wanted))
+    rows = db.session.execute(query) if wanted else ()
+    return {row.id: row.name or number(row.member_no) for row in rows}
 
 
 def number(member_no: str) -> str:

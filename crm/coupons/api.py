@@ -51,6 +51,7 @@ def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
         try:
             answer = view(code=normal if alphabet.is_code(normal) else "", **kwargs)
         except CouponNotFound:
+            db.session.rollback()  # what was read ends before the count begins
             guessing.miss(who, now)
             raise
         if isinstance(answer, Response) and answer.status_code == 404 and _is_miss(answer):

@@ -61,7 +61,7 @@ def change(template_id: UUID, values: Mapping[str, Any], *, now: datetime) -> Co
         return template
     db.session.flush()
     changed = [name for name in TERMS if before.get(name) != after.get(name)]
-    if changed and db.session.scalar(HAS_CODES, {"id": template_id}):
+    if changed and has_codes(template_id):
         raise TemplateInUse(pointer=f"/{_field(changed[0])}")
     template.updated_at = now
     audit.record(
@@ -78,6 +78,11 @@ def _write(template: CouponTemplate, values: Mapping[str, Any]) -> None:
         template.factor = Decimal(template.value)
     with db.session.no_autoflush:
         check(template)
+
+
+def has_codes(template_id: UUID) -> bool:
+    """Whether there are codes, so that what they are good for is fixed."""
+    return bool(db.session.scalar(HAS_CODES, {"id": template_id}))
 
 
 def _field(column: str) -> str:

@@ -28,6 +28,7 @@ class Shop:
     evil: str
     nobody: str
     spent: str  # the entry of a redemption by Lin
+    coupon: str  # a template of which Lin has one, with a pool
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def furnish(api: Api) -> Shop:
     refund = {"refunded_at": _text(now - timedelta(days=2)), "amount": 4_000}
     _ok(api.put("/orders/pos/JA-2/refunds/R-1", refund))
     calculate_segments()
-    return Shop(lin, evil, nobody, spent["id"])
+    return Shop(lin, evil, nobody, spent["id"], coupons_for(api, lin))
 
 
 def buy(api: Api, body: dict[str, Any]) -> None:
@@ -76,6 +77,21 @@ def buy(api: Api, body: dict[str, Any]) -> None:
     path = f"/orders/{body['channel']}/{body['order_no']}"
     rest = {name: value for name, value in body.items() if name not in ("channel", "order_no")}
     _ok(api.put(path, rest))
+
+
+def coupons_for(api: Api, member_id: str) -> str:
+    """A coupon with a stock, a budget and a pool; the member has used one and has another."""
+    body = {"name": "春茶八折", "kind": "percent", "value": 20, "max_discount": 5_000,
+            "min_basis": 10_000, "scope": {"categories": ["tea", "茶"]}, "stock": 100,
+            "budget": 100_000}  # fmt: skip
+    template = _ok(api.post("/coupon-templates", body))["id"]
+    _ok(api.post(f"/coupon-templates/{template}/codes", {"count": 5}))
+    for occasion in ("spring", "summer"):
+        given = {"member": {"id": member_id}, "occasion": occasion}
+        code = _ok(api.post(f"/coupon-templates/{template}/issue", given))["code"]
+    order = {"channel": "pos", "order_no": "JA-1", "discount": 3_000}
+    _ok(api.post(f"/coupons/{code}/use", order))
+    return template
 
 
 def refer(api: Api) -> tuple[str, str]:
