@@ -69,6 +69,8 @@ def moves(found: Mapping[str, Any]) -> list[str]:
         told.append(say(text, points=formats.number(found["debt"])))
     if count := found["orders"]:
         told.append(ngettext("{count} order moves", "{count} orders move", count))
+    if count := found["coupons"]:
+        told.append(ngettext("{count} coupon moves", "{count} coupons move", count))
     if count := found["consents"]:
         told.append(
             ngettext(

@@ -17,6 +17,7 @@ WAITING = text("""
     SELECT coalesce(sum(l.remaining), 0)::bigint AS points, count(l.id) AS lots,
            coalesce((SELECT debt FROM points_account WHERE member_id = :member), 0) AS debt,
            (SELECT count(*) FROM orders WHERE member_id = :member) AS orders,
+           (SELECT count(*) FROM coupon WHERE member_id = :member) AS coupons,
            (SELECT count(*) FROM member_identity WHERE member_id = :member) AS identities,
            (SELECT count(*) FROM member WHERE referred_by = :member) AS referrals
     FROM points_lot l
@@ -47,6 +48,7 @@ def _moved(moved: Mapping[str, Any]) -> dict[str, Any]:
         "lots": points["lots"],
         "debt": points["debt"],
         "orders": moved["orders"],
+        "coupons": moved.get("coupons", 0),
         "identities": sum(people["identities"].values()),
         "tags": people["tags"],
         "consents": len(people["consents"]["taken"]),

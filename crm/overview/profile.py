@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from crm.coupons import documents as coupons
 from crm.db import db
 from crm.members import consents, documents, notes
 from crm.orders import documents as orders
@@ -16,6 +17,7 @@ from crm.segments import directory
 
 SOON = timedelta(days=30)
 LAST_ORDERS = 5
+MOST_COUPONS = 50
 
 PURCHASES = text("""
     SELECT orders, frequency AS days, monetary, first_paid_at, last_paid_at,
@@ -38,6 +40,7 @@ def read(member_id: UUID, *, permissions: Collection[str], now: datetime) -> dic
         "segment": directory.rfm(member_id, now=now) if "segments:read" in permissions else None,
         "purchases": _purchases(member_id, now) if bought else None,
         "orders": _orders(member_id, now) if bought else None,
+        "coupons": _coupons(member_id, now) if "coupons:read" in permissions else None,
         "consents": consents.current(member_id),
         "notes": notes.last(member_id),
     }
@@ -55,6 +58,12 @@ def _purchases(member_id: UUID, now: datetime) -> dict[str, Any] | None:
         return None
     currency = rulebook.load().programme_at(now).currency
     return {**row, "monetary": {"amount": row["monetary"], "currency": currency}}
+
+
+def _coupons(member_id: UUID, now: datetime) -> list[dict[str, Any]]:
+    """Those that he can use now, the newest first."""
+    found = coupons.of_member(member_id, MOST_COUPONS, None, now=now, state="issued")
+    return found["data"]
 
 
 def _orders(member_id: UUID, now: datetime) -> list[dict[str, Any]]:

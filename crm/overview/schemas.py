@@ -2,6 +2,7 @@
 
 import marshmallow as ma
 
+from crm.coupons.schemas import CouponOut
 from crm.http import Schema, fields
 from crm.http.pagination import page_of
 from crm.members.fact_schemas import ConsentOut, NoteOut
@@ -89,6 +90,7 @@ class ProfileOut(Schema):
     segment = fields.Nested(RfmOut, allow_none=True)
     purchases = fields.Nested(PurchasesOut, allow_none=True)
     orders = fields.Items(fields.Nested(OrderOut), allow_none=True)
+    coupons = fields.Items(fields.Nested(CouponOut), allow_none=True)
     consents = fields.Items(fields.Nested(ConsentOut))
     notes = fields.Items(fields.Nested(NoteOut))
 

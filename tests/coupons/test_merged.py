@@ -23,7 +23,11 @@ def test_coupons_go_with_a_merge_and_come_back_with_its_undo(admin, template, gi
     theirs, used = give(kind, gone, "birthday"), give(kind, gone, "welcome")
     with transaction():
         redemption.use(used, redemption.Asked(at=now, order=("web", "1")), now=now)
+    body = {"from": {"id": str(gone)}}
+    seen = admin.post(f"/members/{kept}/merge/preview", body).get_json()
+    assert seen["moves"]["coupons"] == 2
     merge_id = merge(admin, kept, gone)
+    assert admin.get(f"/merges/{merge_id}").get_json()["moved"]["coupons"] == 2
     assert of(admin, kept) == {own, theirs, used}
     assert give(kind, kept, "birthday") == own
     assert give(kind, kept, "welcome") == used

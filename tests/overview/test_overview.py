@@ -93,7 +93,12 @@ def test_the_profile_tells_all_sides(admin: Api, lin: str, now: datetime):
     buy(admin, lin, "A-2", now - timedelta(days=30), yuan=300)
     admin.put(f"/members/{lin}/consents/sms/marketing", {"granted": True})
     admin.post(f"/members/{lin}/notes", {"text": "素色包装"})
+    body = {"name": "Spring", "kind": "amount", "value": 2000}
+    template = admin.post("/coupon-templates", body).json["id"]
+    given = {"member": {"id": lin}, "occasion": "spring"}
+    code = admin.post(f"/coupon-templates/{template}/issue", given).json["code"]
     found = admin.get(f"/members/{lin}/profile").json
+    assert [one["code"] for one in found["coupons"]] == [code]
     assert found["member"]["name"] == "林晓雯"
     assert found["member"]["tags"] == ["礼盒客"]
     assert found["tier"]["tier"]["code"] == "bronze"
@@ -122,6 +127,7 @@ def test_a_key_sees_the_parts_that_it_may_see(
     found = reader.get(f"/members/{lin}/profile").json
     assert found["member"]["id"] == lin
     assert (found["orders"], found["points"], found["segment"]) == (None, None, None)
+    assert found["coupons"] is None
     kinds = {item["kind"] for item in reader.get(f"/members/{lin}/timeline").json["data"]}
     assert kinds <= {"registered", "tier_changed", "tier_kept"}
     assert api_with("orders:read").get(f"/members/{lin}/profile").status_code == 403
