@@ -37,6 +37,10 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                     "console.adjust",
                     "console.reverse_form",
                     "console.reverse",
+                    "console.member_rewards",
+                    "console.take_reward",
+                    "console.cancel_reward",
+                    "console.hand_over_reward",
                 ),
             ),
             Place(
@@ -65,6 +69,18 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                     "console.add_coupon_codes",
                     "console.coupon_check",
                     "console.check_coupon",
+                ),
+            ),
+            Place(
+                "gift",
+                N_("Rewards"),
+                "rewards:read",
+                (
+                    "console.rewards",
+                    "console.reward",
+                    "console.new_reward",
+                    "console.create_reward",
+                    "console.change_reward",
                 ),
             ),
             Place(

@@ -29,6 +29,7 @@ class Shop:
     nobody: str
     spent: str  # the entry of a redemption by Lin
     coupon: str  # a template of which Lin has one, with a pool
+    reward: str  # a gift that the other has taken
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def furnish(api: Api) -> Shop:
     refund = {"refunded_at": _text(now - timedelta(days=2)), "amount": 4_000}
     _ok(api.put("/orders/pos/JA-2/refunds/R-1", refund))
     calculate_segments()
-    return Shop(lin, evil, nobody, spent["id"], coupons_for(api, lin))
+    return Shop(lin, evil, nobody, spent["id"], coupons_for(api, lin), _reward(api, evil))
 
 
 def buy(api: Api, body: dict[str, Any]) -> None:
@@ -92,6 +93,17 @@ def coupons_for(api: Api, member_id: str) -> str:
     order = {"channel": "pos", "order_no": "JA-1", "discount": 3_000}
     _ok(api.post(f"/coupons/{code}/use", order))
     return template
+
+
+def _reward(api: Api, taker: str) -> str:
+    """A gift that a member has taken, and one that nobody can have yet."""
+    award = {"member": {"id": taker}, "activity": "survey", "source_key": "s-1", "points": 20}
+    _ok(api.post("/points/awards", award))
+    body = {"kind": "gift", "name": {"en": EVIL}, "points": 15, "tier_prices": {"gold": 10}}
+    gift = _ok(api.post("/rewards", body | {"stock": 9}))["id"]
+    _ok(api.post(f"/rewards/{gift}/redemptions", {"member": {"id": taker}}))
+    _ok(api.post("/rewards", body | {"starts_at": "2099-01-01T00:00:00Z"}))
+    return gift
 
 
 def refer(api: Api) -> tuple[str, str]:

@@ -29,6 +29,12 @@ PAGES = {
     "/coupons/new": "coupons:manage",
     "/coupons/new?kind=percent": "coupons:manage",
     "/coupons/check": "coupons:read",
+    "/members/{lin}/rewards": "rewards:read",
+    "/members/{evil}/rewards": "rewards:read",
+    "/rewards": "rewards:read",
+    "/rewards/new": "rewards:manage",
+    "/rewards/new?kind=coupon": "rewards:manage",
+    "/rewards/{reward}": "rewards:read",
     "/segments": "segments:read",
     "/segments/new_customers": "segments:read",
     "/programme": "programme:read",
@@ -115,6 +121,9 @@ def test_what_members_are_called_is_text_and_never_code(signed_in: As, shop: Sho
     for path in (
         f"/members/{shop.evil}",
         f"/members/{shop.evil}/glance",
+        f"/members/{shop.evil}/rewards",
+        f"/rewards/{shop.reward}",
+        "/rewards",
         "/segments/new_customers",
     ):
         text = visitor.get(path).text
@@ -128,7 +137,12 @@ def test_what_members_are_called_is_text_and_never_code(signed_in: As, shop: Sho
 
 def test_a_bad_cursor_is_the_readers_mistake(signed_in: As, shop: Shop):
     visitor = signed_in("admin")
-    for path in (f"/members/{shop.lin}/ledger", "/segments/new_customers", "/referrals"):
+    for path in (
+        f"/members/{shop.lin}/ledger",
+        "/segments/new_customers",
+        "/referrals",
+        "/rewards",
+    ):
         answer = visitor.get(path, {"cursor": "\x00nonsense"})
         assert answer.status_code == 422, path
         assert "<h1>" in answer.text

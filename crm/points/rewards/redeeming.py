@@ -27,9 +27,12 @@ SPENT, RESTORED = "reward", "reward_cancelled"  # the sources of the entries
 ACCOUNT = text("SELECT coalesce(merged_into, member_id) FROM points_account WHERE member_id = :id")
 
 
-def redeem(reward_id: UUID, member_id: UUID, *, by: str, now: datetime) -> RewardRedemption:
+def redeem(
+    reward_id: UUID, member_id: UUID, *, by: str, now: datetime, id: UUID | None = None
+) -> RewardRedemption:
     """Take a reward for points, at the price of the member's tier.
 
+    `id`: the redemption's, where the caller has one; with one that is known nothing happens again.
     Raises `MemberNotFound`, `RewardNotFound`, `RewardEnded`, `RewardNotYetAvailable`,
     `RewardOutOfStock`, `RewardLimitReached`, `InsufficientPoints`, and for coupons what
     `issuing.issue` raises.
@@ -37,6 +40,9 @@ def redeem(reward_id: UUID, member_id: UUID, *, by: str, now: datetime) -> Rewar
     profiles.require(member_id)
     postings.lock_accounts([member_id])
     profiles.require(member_id, to_write=True)
+    earlier = db.session.get(RewardRedemption, id) if id is not None else None
+    if earlier is not None and (earlier.reward_id, earlier.member_id) == (reward_id, member_id):
+        return earlier
     available = holds.spendable(member_id, now)
     reward = catalogue.lock(reward_id)
     tier = offers.tier_of(member_id, now)
@@ -45,7 +51,7 @@ def redeem(reward_id: UUID, member_id: UUID, *, by: str, now: datetime) -> Rewar
     for refused in offers.reasons(reward, points, times=times, available=available, now=now):
         raise refused
     made = RewardRedemption(
-        id=uuid7(), reward_id=reward_id, member_id=member_id, points=points, tier=tier,
+        id=id or uuid7(), reward_id=reward_id, member_id=member_id, points=points, tier=tier,
         state="redeemed", redeemed_at=now, redeemed_by=by,
     )  # fmt: skip
     taken = postings.spend(member_id, points, source=(SPENT, str(made.id)), now=now, actor=by)

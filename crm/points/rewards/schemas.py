@@ -22,9 +22,9 @@ RewardNames = Schema.from_dict(
 )
 RewardDescriptions = Schema.from_dict(
     {
-        "en": fields.Text(1000, multiline=True, required=True),
-        "zh-Hans": fields.Text(1000, multiline=True),
-        "zh-Hant": fields.Text(1000, multiline=True),
+        "en": fields.Text(1000, required=True),
+        "zh-Hans": fields.Text(1000),
+        "zh-Hant": fields.Text(1000),
     },
     name="RewardDescriptions",
 )
