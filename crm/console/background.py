@@ -14,9 +14,13 @@ from crm.queue import JOBS
 JOB_NAMES = {
     "approvals.expire": N_("Close requests that nobody decided in time"),
     "auth.purge": N_("Forget old sessions and failed sign-ins"),
+    "coupons.tidy": N_("Free what expired coupons and reservations held"),
     "floor.forget": N_("Forget what is no longer needed"),
     "ledger.check": N_("Check the ledger at night"),
     "members.refresh_ranking": N_("Bring the order of search results up to date"),
+    "messages.deliver": N_("Deliver messages"),
+    "messages.figures": N_("Add up the figures of messages"),
+    "messages.recover": N_("Take up deliveries that were broken off"),
     "orders.aggregates": N_("Compare the running totals with the orders"),
     "points.expire": N_("Close points that expired"),
     "points.holds": N_("Release points whose hold is over"),
