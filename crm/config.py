@@ -1,10 +1,16 @@
 """Settings: one frozen value, read from the environment once, checked at start, documented."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
+
+from crm.outgoing import Allowance, BadAllowance
+
+PRICE = re.compile(r"\d{1,6}(\.\d{1,4})?", re.ASCII)
+WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{32,86}={0,2}", re.ASCII)
 
 
 class BadSetting(Exception):
@@ -84,6 +90,46 @@ class Config:
         low=2,
         high=3600,
     )
+    sms_provider: str = _setting(
+        "CRM_SMS_PROVIDER", "", "gateway of text messages: aliyun, tencent or twilio"
+    )
+    sms_key_id: str = _setting(
+        "CRM_SMS_KEY_ID", "", "the gateway's AccessKeyId, SecretId or account SID"
+    )
+    sms_secret: str = _setting(
+        "CRM_SMS_SECRET", "", "the secret of that key, or Twilio's auth token"
+    )
+    sms_sender: str = _setting(
+        "CRM_SMS_SENDER",
+        "",
+        "the approved signature, or the number or messaging service that texts come from",
+    )
+    sms_app: str = _setting("CRM_SMS_APP", "", "Tencent's SdkAppId")
+    sms_region: str = _setting("CRM_SMS_REGION", "", "Tencent's region")
+    sms_endpoint: str = _setting(
+        "CRM_SMS_ENDPOINT", "", "another address of the gateway than its usual one"
+    )
+    sms_price: str = _setting(
+        "CRM_SMS_PRICE", "0", "price of one part of a text message, in minor units, such as 4.5"
+    )
+    push_url: str = _setting(
+        "CRM_PUSH_URL",
+        "",
+        "where messages of the webhook channel (WeChat, WeCom, app push) are posted to",
+    )
+    push_secret: str = _setting(
+        "CRM_PUSH_SECRET", "", "signs those posts (Standard Webhooks, whsec_…)"
+    )
+    callback_secret: str = _setting(
+        "CRM_CALLBACK_SECRET",
+        "",
+        "signs what gateways tell us (Standard Webhooks, whsec_…); else made of CRM_SECRET_KEY",
+    )
+    outgoing_allow: str = _setting(
+        "CRM_OUTGOING_ALLOW",
+        "",
+        "addresses that may be called though not public: 10.1.0.0/16, 127.0.0.1:9000, name:8443",
+    )
     log_level: str = _setting("CRM_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:
@@ -95,6 +141,7 @@ class Config:
             raise BadSetting("DATABASE_URL must be a postgresql:// address")
         if len(self.secret_key) < 32:
             raise BadSetting("CRM_SECRET_KEY must have at least 32 characters")
+        self._check_channels()
         if self.locale not in ("en", "zh-Hans", "zh-Hant"):
             raise BadSetting("CRM_LOCALE must be en, zh-Hans or zh-Hant")
         if self.smtp_tls not in ("starttls", "tls", "none"):
@@ -103,6 +150,28 @@ class Config:
             raise BadSetting("CRM_SMTP_FROM must be an address, as Shop <shop@example.com>")
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise BadSetting("CRM_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR")
+
+    def _check_channels(self) -> None:
+        if self.sms_provider not in ("", "aliyun", "tencent", "twilio"):
+            raise BadSetting("CRM_SMS_PROVIDER must be aliyun, tencent or twilio")
+        if self.sms_provider and not (self.sms_key_id and self.sms_secret and self.sms_sender):
+            raise BadSetting(
+                "CRM_SMS_KEY_ID, CRM_SMS_SECRET and CRM_SMS_SENDER belong to a gateway"
+            )
+        if not PRICE.fullmatch(self.sms_price):
+            raise BadSetting("CRM_SMS_PRICE must be a number such as 4.5")
+        for env, secret in (
+            ("CRM_PUSH_SECRET", self.push_secret),
+            ("CRM_CALLBACK_SECRET", self.callback_secret),
+        ):
+            if secret and not WEBHOOK_SECRET.fullmatch(secret):
+                raise BadSetting(f"{env} must be whsec_ and 24 to 64 bytes in base64")
+        try:
+            Allowance.read(self.outgoing_allow)
+        except BadAllowance as bad:
+            raise BadSetting(f"CRM_OUTGOING_ALLOW can't be read at {bad}") from None
+        if bool(self.push_url) != bool(self.push_secret):
+            raise BadSetting("CRM_PUSH_URL and CRM_PUSH_SECRET belong together")
 
     @property
     def sqlalchemy_url(self) -> str:

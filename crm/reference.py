@@ -15,6 +15,7 @@ from crm.http.fields import Field
 from crm.http.permissions import PERMISSIONS, ROLES
 from crm.queue import JOBS
 
+REQUIRED = ("DATABASE_URL", "CRM_SECRET_KEY")
 PROGRAM = Path(__file__).parent
 NOTE = "This page is written by `python -m crm reference docs/reference`; a test keeps it so."
 
@@ -54,8 +55,9 @@ def settings() -> str:
     for item in fields_of(Config):
         meta = item.metadata
         takes = f" ({meta['low']} to {meta['high']})" if meta["low"] is not None else ""
-        is_required = item.default == ""
+        is_required = meta["env"] in REQUIRED
         default = "required" if is_required else f"`{_shown(item.default)}`"
+        default = "none" if item.default == "" and not is_required else default
         rows.append((f"`{meta['env']}`", default, meta["help"] + takes))
     intro = "Settings are read from the environment once, at the start of a process."
     return f"{intro}\n\n{table(('Setting', 'Default', 'What it is'), rows)}"

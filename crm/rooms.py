@@ -26,6 +26,8 @@ from crm.members import jobs as members_jobs
 from crm.members import stores_api as stores
 from crm.members.tiers import api as tiers
 from crm.messages import api as messages
+from crm.messages import callbacks_api as callbacks
+from crm.messages import inbox_api as inbox
 from crm.messages import jobs as message_jobs
 from crm.messages import templates_api as templates
 from crm.messages import unsubscribe
@@ -79,6 +81,8 @@ BLUEPRINTS: Sequence[Blueprint] = (
     coupons.blp,
     messages.blp,
     templates.blp,
+    inbox.blp,
+    callbacks.blp,
     points_programme.blp,
     points.blp,
     points_liability.blp,

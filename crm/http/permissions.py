@@ -26,6 +26,7 @@ PERMISSIONS = {
     "rewards:read": "read the catalogue of rewards, and who redeemed them",
     "rewards:write": "redeem rewards for members, cancel that, note what was handed over",
     "rewards:manage": "make and change rewards",
+    "inbox:use": "read members' in-app messages and mark them as read: for the shop's app",
     "templates:read": "read templates of messages, and preview them on members",
     "templates:write": "write templates of messages, and send tests",
     "segments:read": "read segments and scores",

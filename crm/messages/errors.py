@@ -1,6 +1,6 @@
 """What the room of messages refuses."""
 
-from crm.errors import N_, NotFound, Refused
+from crm.errors import N_, NotFound, Refused, Unauthorized
 
 
 class TemplateNotFound(NotFound):
@@ -36,6 +36,20 @@ class MessageNotRetryable(Refused):
 
     code = "message_not_retryable"
     detail = N_("Only failed messages are tried again; this one is {state}.")
+
+
+class CallbackNotSigned(Unauthorized):
+    """What a gateway told carries no valid proof that it is the gateway (401)."""
+
+    code = "callback_not_signed"
+    detail = N_("This call carries no valid signature.")
+
+
+class ReceiptTooEarly(Refused):
+    """A receipt came before the message it is about was recorded (409); tell it again."""
+
+    code = "receipt_too_early"
+    detail = N_("The message of this receipt is not known yet. Tell it again in a moment.")
 
 
 class LinkNotValid(NotFound):

@@ -24,7 +24,9 @@ from crm.messages.states import Reason, State
 
 RECORD = text("""
     UPDATE message m
-    SET state = r.state, reason = r.reason, due_at = coalesce(r.due_at, m.due_at),
+    SET state = CASE WHEN m.state IN ('delivered', 'failed') THEN m.state ELSE r.state END,
+        reason = CASE WHEN m.state IN ('delivered', 'failed') THEN m.reason ELSE r.reason END,
+        due_at = coalesce(r.due_at, m.due_at),
         attempts = m.attempts - r.uncounted, lease_until = NULL,
         provider_ref = coalesce(r.ref, m.provider_ref),
         segments = coalesce(r.segments, m.segments), price = coalesce(r.price, m.price),
@@ -34,7 +36,9 @@ RECORD = text("""
         id uuid, fence integer, state text, reason text, due_at timestamptz, uncounted integer,
         ref text, segments smallint, price numeric)
     WHERE m.id = r.id AND m.fence = r.fence
-      AND (m.state = 'sending' OR (m.state = 'unknown' AND r.state = 'sent'))
+      AND (m.state = 'sending' OR (r.state = 'sent' AND (m.state = 'unknown'
+           -- a receipt was faster than this record of what it is about
+           OR (m.state IN ('delivered', 'failed') AND m.sent_at IS NULL))))
     RETURNING m.id, m.member_id, m.local_day, m.state, m.purpose
 """)
 

@@ -14,11 +14,13 @@ LONGEST_HTML = 200_000
 
 class LanguageIn(Schema):
     """What a template says in one language; `html` may be MJML. Which parts there are, and which
-    must be there, goes by the channel."""
+    must be there, goes by the channel. `provider_template` is the name that a gateway of text
+    messages gave the same words when it approved them."""
 
     subject = fields.Text(300, low=0, allow_none=True)
     text = fields.Text(20_000, low=0, multiline=True, allow_none=True)
     html = fields.Text(LONGEST_HTML, low=0, multiline=True, allow_none=True)
+    provider_template = fields.code(64, allow_none=True)
 
 
 _LANGUAGES: dict[str, Any] = {locale: fields.Nested(LanguageIn) for locale in LOCALES}

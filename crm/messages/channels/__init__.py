@@ -9,12 +9,18 @@ from collections.abc import Callable
 
 from crm.config import Config
 from crm.db import config
-from crm.messages.channels import sandbox, smtp
+from crm.messages.channels import inbox, sandbox, smtp, webhook
 from crm.messages.channels.provider import Provider
+from crm.messages.channels.sms import provider as sms
 
 Make = Callable[[Config], Provider | None]
 
-_makers: dict[str, Make] = {"email": smtp.provider}
+_makers: dict[str, Make] = {
+    "email": smtp.provider,
+    "sms": sms.make,
+    "webhook": webhook.make,
+    "inbox": inbox.make,
+}
 _made: dict[tuple[str, int], Provider | None] = {}
 
 

@@ -1,5 +1,6 @@
 """Tables of messages."""
 
+from crm.messages.models.coming import InboxMessage, MessageReply
 from crm.messages.models.messages import Message, MessageCount, MessageEvent, SandboxMessage
 from crm.messages.models.stops import (
     MessageBlock,
@@ -12,6 +13,7 @@ from crm.messages.models.stops import (
 from crm.messages.models.templates import MessageTemplate, MessageTemplateVersion
 
 __all__ = [
+    "InboxMessage",
     "Message",
     "MessageBlock",
     "MessageCount",
@@ -19,6 +21,7 @@ __all__ = [
     "MessageEvent",
     "MessagePolicy",
     "MessageProvider",
+    "MessageReply",
     "MessageSource",
     "MessageTemplate",
     "MessageTemplateVersion",

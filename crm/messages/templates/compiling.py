@@ -24,13 +24,14 @@ STOP = N_("Reply STOP to opt out")
 # Which parts a channel takes, and which of them (any of a group) it must have.
 TAKES: Mapping[str, tuple[frozenset[str], tuple[tuple[str, ...], ...]]] = {
     "email": (frozenset(("subject", "text", "html")), (("subject",), ("html", "text"))),
-    "sms": (frozenset(("text",)), (("text",),)),
+    "sms": (frozenset(("text", "provider_template")), (("text",),)),
     "webhook": (frozenset(("subject", "text")), (("text",),)),
     "inbox": (frozenset(("subject", "text")), (("text",),)),
 }
 REQUIRED = N_("This field is required.")
 TOO_LONG = N_("This must have at most {high} characters.")
 LONGEST_SMS = 1000
+NO_CONDITION = N_("A text that the gateway approved is always the same: it takes no conditions.")
 NOT_TAKEN = N_("Messages of this channel have no such part.")
 
 
@@ -66,17 +67,20 @@ def compile_one(
         try:
             if check:
                 _check(name, source)
-            made = _MAKE[name](_with_way_out(channel, purpose, locale, name, source))
+            found, used = _MAKE[name](_with_way_out(channel, purpose, locale, name, source))
         except Mistakes as mistakes:
             wrong.extend((name, said) for said in mistakes.said)
             continue
-        found, used = made
         names |= used
         for part, pieces in found.items():
             parts[part] = pieces
+    approved = saved.get("provider_template")
+    made = language(locale, parts, frozenset(names), approved)
+    if check and approved and None in made.hole_names:
+        wrong.append(("text", Said("condition_in_approved_text", NO_CONDITION)))
     if wrong:
         raise Wrong(wrong)
-    return language(locale, parts, frozenset(names))
+    return made
 
 
 def _parts_wrong(channel: str, saved: Saved) -> Iterator[tuple[str, Said]]:

@@ -55,6 +55,12 @@ class Language:
     parts: Mapping[str, Form]
     holes: tuple[Hole, ...]
     names: frozenset[str] = frozenset()
+    provider_template: str | None = None  # the name of the approved text, at gateways that want one
+
+    @property
+    def hole_names(self) -> Sequence[str | None]:
+        """The field of each hole; None for a condition."""
+        return [getattr(hole, "field", None) for hole in self.holes]
 
     __hash__ = object.__hash__
 
@@ -99,7 +105,12 @@ def _once(names: Sequence[str]) -> list[str]:
     return sorted(set(names))
 
 
-def language(locale: str, parts: Mapping[str, Sequence[Part]], names: frozenset[str]) -> Language:
+def language(
+    locale: str,
+    parts: Mapping[str, Sequence[Part]],
+    names: frozenset[str],
+    provider_template: str | None = None,
+) -> Language:
     """The forms of assembled parts."""
     holes: list[Hole] = []
     forms = {}
@@ -114,7 +125,7 @@ def language(locale: str, parts: Mapping[str, Sequence[Part]], names: frozenset[
                 numbers.append(holes.index(piece))
                 between.append("")
         forms[name] = Form(tuple(between), tuple(numbers))
-    return Language(locale, forms, tuple(holes), names)
+    return Language(locale, forms, tuple(holes), names, provider_template)
 
 
 FALLBACK: Mapping[str, tuple[str, ...]] = {

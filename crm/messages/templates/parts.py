@@ -126,4 +126,5 @@ def _output(output: Filtered, finish: Finish) -> Part:
             text = change(text)
         return finish(text[:LONGEST])
 
+    put.field = name  # type: ignore[attr-defined]  # functions take attributes
     return put

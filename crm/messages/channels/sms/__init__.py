@@ -1,0 +1,1 @@
+"""Text messages: gateways over HTTP, each with its own way to sign and to answer."""
