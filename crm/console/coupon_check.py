@@ -68,6 +68,7 @@ def _found(verdict: redemption.Verdict, now: datetime) -> dict[str, Any]:
         "when": list(coupon_words.conditions(shown["template"], manner)),
         "state": gettext(STATES[shown["state"]]),
         "mark": MARKS.get(shown["state"], ""),
+        "may_void": shown["state"] not in ("used", "void"),
         "until": coupon_words.end(shown["expires_at"], manner.zone) if shown["expires_at"] else "",
         "member_id": owner,
         "member": person.called([owner]).get(owner, "") if owner else "",

@@ -12,6 +12,7 @@ from crm import audit, clock
 from crm.console import (
     adjusting,
     coupon_check,
+    coupon_giving,
     member_orders,
     member_points,
     member_rewards,
@@ -95,6 +96,7 @@ def _page(found: Member, *, masked: bool) -> str:
         ledger=member_points.ledger(found.id, now, zone),
         coupons=coupon_check.of_member(found.id, now, zone) if who.may("coupons:read") else None,
         taken=member_rewards.of_member(found.id, now, zone),
+        giving=coupon_giving.offered(found.id, now),
         consents=person.consents(found.id, now, zone),
         orders=member_orders.last(found.id, names, now, zone),
         orders_told=member_orders.told(found.id, settings.currency),

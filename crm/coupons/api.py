@@ -102,7 +102,6 @@ def reserve(body: dict[str, Any], code: str):
     now = clock.now()
     ttl = timedelta(seconds=body["ttl_seconds"])
     verdict = redemption.reserve(code, _asked(code, body, now), now=now, ttl=ttl)
-    trail.note("reserved", verdict.coupon, now=now, reference=body["reference"])
     return _taken(verdict, now)
 
 
@@ -118,7 +117,6 @@ def use(body: dict[str, Any], code: str):
     order = (body["channel"], body["order_no"])
     asked = _asked(code, body, now, order=order)
     verdict = redemption.use(code, asked, now=now, discount=body["discount"])
-    trail.note("used", verdict.coupon, now=now, channel=order[0], order_no=order[1])
     return _taken(verdict, now)
 
 
@@ -138,7 +136,6 @@ def release(body: dict[str, Any], code: str):
         reference=body.get("reference"),
         order=(body["channel"], body["order_no"]) if named else None,
     )
-    trail.note("released", coupon, now=now)
     return documents.coupon(coupon, template, now)
 
 
@@ -152,7 +149,7 @@ def void(body: dict[str, Any], code: str):
     """Take back a coupon that was not used."""
     now = clock.now()
     coupon, template = redemption.void(code, reason=body["reason"], now=now)
-    trail.note("voided", coupon, now=now, reason=body["reason"])
+    trail.voided(coupon, reason=body["reason"], now=now)
     return documents.coupon(coupon, template, now)
 
 

@@ -1,15 +1,28 @@
-"""What people do with coupons by hand stands in the audit trail."""
+"""What is done to coupons by hand stands in the audit trail: given as a favour, taken back."""
 
 from datetime import datetime
-from typing import Any
+from uuid import UUID
 
 from crm import audit
 from crm.coupons.models import Coupon
-from crm.http.principal import principal
 
 
-def note(act: str, coupon: Coupon, *, now: datetime, reason: str | None = None, **facts: Any):
-    """Record an act of a member of staff; programs' acts stand in the coupon itself."""
-    if principal().kind == "staff":
-        after = {"template_id": str(coupon.template_id), "state": coupon.state} | facts
-        audit.record(f"coupon.{act}", "coupon", coupon.code, now=now, after=after, reason=reason)
+def given(coupon: Coupon, member_id: UUID, *, now: datetime) -> None:
+    """A member of staff gave a coupon."""
+    _note("coupon.given", coupon, now, member_id=member_id)
+
+
+def voided(coupon: Coupon, *, reason: str, now: datetime) -> None:
+    """Somebody took a coupon back."""
+    _note("coupon.voided", coupon, now, member_id=coupon.member_id, reason=reason)
+
+
+def _note(
+    action: str, coupon: Coupon, now: datetime, *, member_id: UUID | None, reason: str | None = None
+) -> None:
+    after = {
+        "template_id": str(coupon.template_id),
+        "member_id": str(member_id) if member_id else None,
+        "state": coupon.state,
+    }
+    audit.record(action, "coupon", coupon.code, now=now, after=after, reason=reason)

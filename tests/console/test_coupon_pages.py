@@ -9,11 +9,13 @@ import pytest
 from api_client import Api
 from filling import filled_in
 from shop import EVIL
+from sqlalchemy import text
 from visitor import Visitor, words
 from werkzeug.datastructures import FileStorage
 
 from crm.console.coupon_words import KINDS
 from crm.coupons import guessing
+from crm.db import db, transaction
 
 As = Callable[..., Visitor]
 
@@ -217,3 +219,47 @@ def test_a_cursor_or_state_that_no_page_made_is_refused(signed_in: As, admin: Ap
         assert visitor.get(path, {"cursor": "x"}).status_code == 422
         assert visitor.get(path, {"state": "x"}).status_code == 422
     assert visitor.get(f"/coupons/{uuid4()}").status_code == 404
+
+
+def test_staff_give_a_coupon_once_however_often_the_form_is_sent(signed_in: As, admin: Api, person):
+    member, template = person(), make(admin)
+    make(admin, name="Sold out", stock=0)
+    visitor = signed_in("clerk")
+    page = visitor.get(f"/members/{member}")
+    assert "Spring (¥20 off)" in words(page)
+    assert "Sold out" not in words(page)
+    fields = filled_in(page.text, "/coupons")
+    fields["template"] = template
+    for _ in range(2):
+        assert visitor.post(f"/members/{member}/coupons", fields).status_code == 303
+    mine = admin.get(f"/members/{member}/coupons").get_json()["data"]
+    assert [one["source"] for one in mine] == [{"type": "staff", "id": "Chen Rui"}]
+    act = admin.get("/audit?limit=1").get_json()["data"][0]
+    assert (act["action"], act["object_id"]) == ("coupon.given", mine[0]["code"])
+    assert visitor.post(f"/members/{member}/coupons", {"template": "x"}).status_code == 422
+
+
+def test_nobody_gives_coupons_to_his_own_record(signed_in: As, admin: Api, person):
+    member, template = person(), make(admin)
+    visitor = signed_in("clerk")
+    with transaction():
+        db.session.execute(text("UPDATE staff SET member_id = :id"), {"id": member})
+    assert "Give a coupon" not in words(visitor.get(f"/members/{member}"))
+    fields = {"template": template, "form": str(uuid4())}
+    assert visitor.post(f"/members/{member}/coupons", fields).status_code == 403
+    assert admin.get(f"/members/{member}/coupons").get_json()["data"] == []
+
+
+def test_a_coupon_is_taken_back_with_a_reason_on_record(signed_in: As, admin: Api, person):
+    code = issue(admin, make(admin), person())
+    visitor = signed_in("manager")
+    visitor.get("/coupons/check")
+    page = visitor.post("/coupons/check", {"code": code})
+    fields = filled_in(page.text, "/coupons/void")
+    assert visitor.post("/coupons/void", fields).status_code == 422
+    fields["reason"] = "given by mistake"
+    assert visitor.post("/coupons/void", fields).status_code == 303
+    assert admin.get(f"/coupons/{code}").get_json()["state"] == "void"
+    act = admin.get("/audit?limit=1").get_json()["data"][0]
+    assert (act["action"], act["reason"]) == ("coupon.voided", "given by mistake")
+    assert "This coupon is void." in words(visitor.post("/coupons/check", {"code": code}))
