@@ -100,32 +100,6 @@ BEGIN
     RETURN v_entry;
 END $$;
 
-CREATE FUNCTION points_adjust(
-    p_member uuid, p_points bigint, p_now timestamptz, p_reason_code text, p_id uuid,
-    p_actor text, p_reason text, p_data jsonb, p_policy jsonb, p_zone text
-) RETURNS points_entry LANGUAGE plpgsql AS $$
--- An adjustment by hand, once per p_id: opens a lot that expires by p_policy, or takes from what is
--- spendable, earliest expiry first. The caller holds the account's lock and knows that there is
--- enough; should there not be, nothing is taken and an error says so.
-DECLARE
-    v_type text := 'adjustment:' || p_reason_code;
-    v_entry points_entry;
-BEGIN
-    IF p_points > 0 THEN
-        v_entry := points_give(p_member, 'adjust', p_points, p_now, v_type, p_id::text, p_now,
-                               points_expiry(p_policy, p_now, p_zone), p_actor, p_reason, p_data,
-                               points_open(p_member), uuidv7());
-    ELSE
-        v_entry := points_take(p_member, 'adjust', -p_points, p_now, v_type, p_id::text, p_actor,
-                               p_reason, p_data, NULL, false, true, 'floor');
-    END IF;
-    IF v_entry.points IS DISTINCT FROM p_points THEN
-        RAISE EXCEPTION 'adjustment % of % took %', p_id, p_points, v_entry.points;
-    END IF;
-    INSERT INTO points_source (key, member_id, seq)
-    VALUES (points_source_key('adjustment', p_id::text), p_member, v_entry.seq);
-    RETURN v_entry;
-END $$;
 """
 
 

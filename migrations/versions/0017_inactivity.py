@@ -1,7 +1,7 @@
 """Points that lapse after months of inactivity: every activity carries them on.
 
-Functions that open lots or are an activity are replaced; each begins with what it was, and asks
-`points_account.active_at` first, so that shops without this policy pay nothing for it.
+Functions that open lots or are an activity ask `points_account.active_at` first, so that shops
+without this policy pay nothing for it.
 """
 
 from crm.migrations import script
@@ -387,159 +387,8 @@ BEGIN
 END $$;
 """
 
-SPENDERS = """
-CREATE OR REPLACE FUNCTION points_redeem(
-    p_key_id uuid, p_claim uuid, p_fingerprint uuid, p_now timestamptz, p_sandbox boolean,
-    p_who_kind text, p_who_value text, p_points bigint, p_reference text, p_actor text,
-    OUT status integer, OUT body text, OUT replayed boolean
-) LANGUAGE plpgsql AS $$
--- One redemption, whole. Lots are read after the account's lock was got, in a statement of its own.
-DECLARE
-    v_now timestamptz := p_now;
-    v_door record;
-    v_account points_account;
-    v_entry points_entry;
-    v_rules jsonb;
-    v_available bigint;
-BEGIN
-    replayed := false;
-    IF p_sandbox THEN
-        v_now := sandbox_now(p_now);
-    END IF;
-    SELECT * INTO v_door
-    FROM points_door(p_key_id, p_claim, p_fingerprint, v_now, p_who_kind, p_who_value);
-    IF v_door.status IS NOT NULL THEN
-        status := v_door.status;
-        body := v_door.body;
-        replayed := v_door.status NOT IN (0, 401, 404);
-        RETURN;
-    END IF;
-    SELECT p.document -> 'redemption' INTO v_rules FROM points_programme p
-    WHERE p.effective_at <= v_now ORDER BY p.effective_at DESC, p.version DESC LIMIT 1;
-    SELECT * INTO v_account FROM points_account WHERE member_id = v_door.member FOR UPDATE;
-    IF v_account.merged_into IS NOT NULL THEN
-        RAISE EXCEPTION 'the account was merged' USING ERRCODE = 'serialization_failure';
-    END IF;
-    IF v_account.holds > 0 AND points_end_holds(v_door.member, v_now) > 0 THEN
-        SELECT * INTO v_account FROM points_account WHERE member_id = v_door.member;
-    END IF;
-    SELECT greatest(coalesce(sum(l.remaining - l.held), 0) - coalesce(v_account.debt, 0), 0)
-    INTO v_available
-    FROM points_lot l
-    WHERE l.member_id = v_door.member AND l.remaining > l.held AND l.available_at <= v_now
-      AND (l.expires_at IS NULL OR l.expires_at > v_now);
-    IF p_points < (v_rules ->> 'min_points')::bigint
-       OR p_points % (v_rules ->> 'points_per_step')::bigint <> 0 THEN
-        status := 422;
-        body := points_problem(422, 'not_redeemable_amount', jsonb_build_object(
-            'minimum', (v_rules ->> 'min_points')::bigint,
-            'step', (v_rules ->> 'points_per_step')::bigint));
-    ELSIF v_available < p_points THEN
-        status := 422;
-        body := points_problem(422, 'insufficient_points', jsonb_build_object(
-            'required', p_points, 'available', v_available, 'missing', p_points - v_available));
-    ELSE
-        v_entry := points_take(v_door.member, 'redeem', p_points, v_now, 'redemption', p_reference,
-                               p_actor, NULL, NULL, NULL, false, true, 'floor');
-        IF v_account.active_at IS NOT NULL THEN
-            PERFORM points_stir(ARRAY[v_door.member], ARRAY[v_now], v_now);
-        END IF;
-        status := 201;
-        body := points_entry_document(v_entry)::text;
-    END IF;
-    INSERT INTO idempotency_key (key, fingerprint, status, body, created_at)
-    VALUES (p_claim, p_fingerprint, status, body, v_now);
-END $$;
-
-CREATE OR REPLACE FUNCTION points_hold_capture(
-    p_hold uuid, p_points bigint, p_now timestamptz, p_actor text
-) RETURNS points_entry LANGUAGE plpgsql AS $$
--- Spends p_points of an active hold, earliest expiry first, lapsed or not; the rest is free again,
--- and what of it lapsed meanwhile lapses now. The caller holds the account's lock.
-DECLARE
-    v_hold points_hold;
-    v_entry points_entry;
-    v_lots uuid[];
-    v_rest bigint[];
-    v_idle boolean;
-BEGIN
-    SELECT * INTO v_hold FROM points_hold WHERE id = p_hold;
-    v_entry := points_write(v_hold.member_id, 'capture', -p_points, p_now, 'hold', p_hold::text,
-        p_actor, NULL, jsonb_build_object(
-            'reference', v_hold.reference, 'held', v_hold.points,
-            'returned', v_hold.points - p_points));
-    WITH parts AS (
-        SELECT x.lot_id, x.points,
-               sum(x.points) OVER (ORDER BY l.expires_at NULLS LAST, l.opened_by, l.id)
-                   - x.points AS before
-        FROM points_hold_lot x
-        JOIN points_lot l ON l.member_id = x.member_id AND l.id = x.lot_id
-        WHERE x.hold_id = p_hold
-    ), spent AS (
-        SELECT lot_id, points, greatest(least(points, p_points - before), 0) AS spent FROM parts
-    ), taken AS (
-        UPDATE points_lot l SET remaining = l.remaining - s.spent, held = l.held - s.points
-        FROM spent s WHERE l.member_id = v_hold.member_id AND l.id = s.lot_id
-        RETURNING s.lot_id, s.spent, s.points - s.spent AS rest
-    ), moved AS (
-        INSERT INTO points_movement (member_id, seq, lot_id, points)
-        SELECT v_hold.member_id, v_entry.seq, lot_id, -spent FROM taken WHERE spent > 0
-    )
-    SELECT array_agg(lot_id), array_agg(rest) INTO v_lots, v_rest FROM taken;
-    UPDATE points_hold
-    SET state = 'captured', captured = p_points, resolved_at = p_now, resolved_by = v_entry.seq
-    WHERE id = p_hold;
-    UPDATE points_account SET holds = holds - 1 WHERE member_id = v_hold.member_id
-    RETURNING active_at IS NOT NULL INTO v_idle;
-    IF v_idle THEN
-        PERFORM points_stir(ARRAY[v_hold.member_id], ARRAY[p_now], p_now);
-    END IF;
-    IF p_points < v_hold.points THEN
-        PERFORM points_lapse_freed(v_hold.member_id, p_now, v_lots, v_rest);
-        PERFORM points_absorb(v_hold.member_id, p_now);
-    END IF;
-    RETURN v_entry;
-END $$;
-"""
 
 MOVERS = """
-CREATE OR REPLACE FUNCTION points_merge_lots(
-    p_merge uuid, p_from uuid, p_into uuid, p_lots uuid[], p_now timestamptz, p_actor text,
-    OUT lots integer, OUT points bigint
-) LANGUAGE plpgsql AS $$
--- Moves what is left of these lots (NULL: of all) and not held into lots of their own at the other
--- account, with their times. The caller holds both locks.
-DECLARE
-    v_lot record;
-    v_pair record;
-    v_new uuid;
-BEGIN
-    lots := 0;
-    points := 0;
-    FOR v_lot IN
-        SELECT l.*, l.remaining - l.held AS free FROM points_lot l
-        WHERE l.member_id = p_from AND l.remaining > l.held
-          AND (p_lots IS NULL OR l.id = ANY (p_lots))
-        ORDER BY l.opened_by, l.id
-    LOOP
-        SELECT * INTO v_pair FROM points_merge_pair(
-            p_merge, p_from, p_into, v_lot.free, p_now, p_actor, '{}', '{}');
-        v_new := uuidv7();
-        UPDATE points_lot SET remaining = held WHERE member_id = p_from AND id = v_lot.id;
-        INSERT INTO points_movement (member_id, seq, lot_id, points)
-        VALUES (p_from, v_pair.from_seq, v_lot.id, -v_lot.free);
-        INSERT INTO points_lot (member_id, id, opened_by, size, remaining, available_at,
-                                released_at, expires_at, idle_months)
-        VALUES (p_into, v_new, v_pair.into_seq, v_lot.free, v_lot.free, v_lot.available_at,
-                v_lot.released_at, v_lot.expires_at, v_lot.idle_months);
-        INSERT INTO points_merge_lot (merge_id, from_member, from_lot, to_member, to_lot)
-        VALUES (p_merge, p_from, v_lot.id, p_into, v_new);
-        lots := lots + 1;
-        points := points + v_lot.free;
-    END LOOP;
-    UPDATE points_account a SET active_at = greatest(a.active_at, f.active_at)
-    FROM points_account f WHERE a.member_id = p_into AND f.member_id = p_from;
-END $$;
 
 CREATE OR REPLACE FUNCTION points_transfer(
     p_from uuid, p_to uuid, p_points bigint, p_now timestamptz, p_id uuid, p_actor text,
@@ -571,87 +420,9 @@ BEGIN
     PERFORM points_absorb(p_to, p_now);
 END $$;
 
-CREATE OR REPLACE FUNCTION points_restore_spent(
-    p_member uuid, p_spent_seq integer, p_into uuid, p_points bigint, p_now timestamptz,
-    p_source_type text, p_source_id text, p_grace_until timestamptz, p_actor text, p_reason text,
-    p_data jsonb
-) RETURNS points_entry LANGUAGE plpgsql AS $$
--- Gives back p_points of what entry p_spent_seq of p_member spent, into the lots that it came from,
--- those spent last first: as if fewer had been spent. p_into is the account that has his points
--- now: p_member's own or, after a merge, the other one, which gets lots of its own with the same
--- expiry. What comes from lots that lapsed goes into a new lot valid until p_grace_until; NULL:
--- it lapses at once. The caller holds p_into's lock and knows that so much is left to give back.
-DECLARE
-    v_seq integer;
-    v_entry points_entry;
-    v_given bigint;
-    v_lots uuid[];
-    v_points bigint[];
-BEGIN
-    SELECT seq + 1 INTO v_seq FROM points_account WHERE member_id = p_into;
-    WITH spent AS (
-        SELECT m.lot_id, -m.points - coalesce(r.points, 0) AS points, l.expires_at, l.opened_by,
-               l.idle_months,
-               l.expires_at IS NOT NULL AND l.expires_at <= p_now AS lapsed
-        FROM points_movement m
-        JOIN points_lot l ON l.member_id = m.member_id AND l.id = m.lot_id
-        LEFT JOIN (
-            SELECT lot_id, sum(points) AS points FROM points_restore
-            WHERE member_id = p_member AND spent_seq = p_spent_seq GROUP BY lot_id
-        ) r ON r.lot_id = m.lot_id
-        WHERE m.member_id = p_member AND m.seq = p_spent_seq
-    ), ranked AS (
-        SELECT *, sum(points) OVER (
-            ORDER BY expires_at DESC NULLS FIRST, opened_by DESC, lot_id DESC) - points AS before
-        FROM spent WHERE points > 0
-    ), given AS (
-        SELECT lot_id, least(points, p_points - before) AS points, lapsed,
-               CASE WHEN lapsed THEN coalesce(p_grace_until, expires_at) ELSE expires_at END
-                   AS until,
-               CASE WHEN NOT lapsed THEN idle_months END AS idle,
-               p_into <> p_member OR (lapsed AND p_grace_until IS NOT NULL) AS anew
-        FROM ranked WHERE before < p_points
-    ), back AS (
-        UPDATE points_lot l SET remaining = l.remaining + g.points FROM given g
-        WHERE l.member_id = p_member AND l.id = g.lot_id AND NOT g.anew
-        RETURNING l.id, g.points
-    ), moved AS (
-        INSERT INTO points_movement (member_id, seq, lot_id, points)
-        SELECT p_into, v_seq, id, points FROM back
-    ), fresh AS (
-        INSERT INTO points_lot (member_id, id, opened_by, size, remaining, available_at,
-                                released_at, expires_at, idle_months)
-        SELECT p_into, uuidv7(), v_seq, sum(points), sum(points), p_now, p_now, until, idle
-        FROM given WHERE anew GROUP BY until, idle
-        RETURNING id, expires_at, idle_months
-    ), said AS (
-        INSERT INTO points_restore (member_id, spent_seq, lot_id, into_member, seq, into_lot,
-                                    points)
-        SELECT p_member, p_spent_seq, g.lot_id, p_into, v_seq, coalesce(f.id, g.lot_id), g.points
-        FROM given g
-        LEFT JOIN fresh f ON g.anew AND f.expires_at IS NOT DISTINCT FROM g.until
-            AND f.idle_months IS NOT DISTINCT FROM g.idle
-        RETURNING lot_id, into_lot, points
-    ), lapsing AS (
-        SELECT s.into_lot, sum(s.points)::bigint AS points FROM said s JOIN given g USING (lot_id)
-        WHERE g.lapsed GROUP BY s.into_lot
-    )
-    SELECT (SELECT sum(points) FROM said), array_agg(into_lot), array_agg(points)
-    INTO v_given, v_lots, v_points FROM lapsing;
-    IF v_given IS DISTINCT FROM p_points THEN
-        RAISE EXCEPTION 'only % of % points are left to give back', coalesce(v_given, 0), p_points;
-    END IF;
-    v_entry := points_write(p_into, 'restore', p_points, p_now, p_source_type, p_source_id,
-                            p_actor, p_reason, p_data);
-    IF p_grace_until IS NULL AND v_lots IS NOT NULL THEN
-        PERFORM points_lapse_freed(p_into, p_now, v_lots, v_points);
-    END IF;
-    PERFORM points_absorb(p_into, p_now);
-    RETURN v_entry;
-END $$;
 """
 
 
 def upgrade() -> None:
-    for part in (IDLE, EARNERS, SPENDERS, MOVERS):
+    for part in (IDLE, EARNERS, MOVERS):
         script(part)

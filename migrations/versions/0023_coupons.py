@@ -129,26 +129,6 @@ CREATE FUNCTION shop_timezone(p_at timestamptz) RETURNS text LANGUAGE sql STABLE
     WHERE p.effective_at <= p_at ORDER BY p.effective_at DESC, p.version DESC LIMIT 1
 $$;
 
-CREATE FUNCTION coupon_expiry(p_at timestamptz, p_days integer, p_zone text) RETURNS timestamptz
-LANGUAGE sql STABLE AS $$
-    -- Local midnight after the last valid day, which is p_days after the local day of p_at.
-    SELECT CAST(CAST(p_at AT TIME ZONE p_zone AS date) + p_days + 1 AS timestamp)
-           AT TIME ZONE p_zone
-$$;
-
-CREATE FUNCTION coupon_miss_wait(
-    p_credential text, p_now timestamptz, p_window interval, p_most integer
-) RETURNS integer LANGUAGE sql STABLE AS $$
-    -- 0, or the seconds until a credential that has had its share of misses may ask again.
-    SELECT coalesce(greatest(1, ceil(extract(epoch FROM max(oldest.at) + p_window - p_now))), 0)
-           ::integer
-    FROM (
-        SELECT m.at FROM coupon_miss m
-        WHERE m.credential = p_credential AND m.at > p_now - p_window
-        ORDER BY m.at DESC OFFSET p_most - 1 LIMIT 1
-    ) oldest
-$$;
-
 CREATE FUNCTION coupon_miss_note(
     p_id uuid, p_credential text, p_now timestamptz, p_window interval, p_most integer
 ) RETURNS integer LANGUAGE plpgsql AS $$
