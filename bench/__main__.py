@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bench import accrual, batch, checking, expiry, growth, hot, lookup, orders, peers, redeem
+from bench import accrual, batch, checking, expiry, growth, hot, lookup, mail, orders, peers, redeem
 
 FOLDER = click.option(
     "--folder",
@@ -124,6 +124,15 @@ def run_lookup(members: int, lookups: int, folder: Path | None) -> None:
 def run_orders(count: int, folder: Path | None) -> None:
     """The bulk path of orders in a shop, and in one of ten times as many members and orders."""
     _leave(orders.run(count, folder))
+
+
+@main.command("mail")
+@click.option("--mails", default=50_000, show_default=True, help="of each turn")
+@ROUNDS
+@FOLDER
+def run_mail(mails: int, rounds: int, folder: Path | None) -> None:
+    """A campaign from the click to the last letter, beside Debian's smtp-source."""
+    _leave(mail.run(mails, rounds, folder))
 
 
 if __name__ == "__main__":

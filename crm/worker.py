@@ -1,5 +1,6 @@
 """The worker: an RQ worker of one queue that drains the outbox whenever it is woken, or idle."""
 
+import gc
 import logging
 import signal
 import time
@@ -149,6 +150,10 @@ def serve(name: str) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    # What was loaded stays for life; looking through it for garbage took a fifth of the time of
+    # delivering mails.
+    gc.collect()
+    gc.freeze()
     logger.info("worker of queue %s is ready", name)
     while not stopping.is_set():
         with app.app_context():

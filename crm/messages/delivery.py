@@ -5,7 +5,7 @@ was recorded of one batch and the claim of the next share a transaction, so a ba
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,7 +46,8 @@ Batch = Sequence[tuple[Outgoing, Outcome]]
 
 @dataclass
 class Pass:
-    """What one pass over a channel came to. `again_in`: the provider asked for patience."""
+    """What one pass over a channel came to. `more`: time was up before it was through. `again_in`:
+    the provider takes no more now, but then."""
 
     looked_at: int = 0
     sent: int = 0
@@ -54,11 +55,14 @@ class Pass:
     again_in: timedelta | None = None
 
 
-def drain(seconds: float) -> Pass:
-    """Deliver on all channels in turn, for about so long; what is left is `more`."""
+def drain(seconds: float, on_crowd: Callable[[], object] = bool) -> Pass:
+    """Deliver on all channels in turn, for about so long; what is left is `more`.
+
+    `on_crowd` is called when a channel turns out to have more than one batch for its provider.
+    """
     until, whole = time.monotonic() + seconds, Pass()
     for channel in _channels_with_work():
-        one = deliver(channel, until=max(until, time.monotonic() + 1))
+        one = deliver(channel, until=max(until, time.monotonic() + 1), on_crowd=on_crowd)
         whole.looked_at += one.looked_at
         whole.sent += one.sent
         whole.more |= one.more
@@ -67,7 +71,7 @@ def drain(seconds: float) -> Pass:
     return whole
 
 
-def deliver(channel: str, *, until: float) -> Pass:
+def deliver(channel: str, *, until: float, on_crowd: Callable[[], object]) -> Pass:
     """Send what is due of a channel until nothing is, or until `time.monotonic()` is `until`."""
     provider = channels.provider_of(channel)
     if provider is None:
@@ -80,10 +84,12 @@ def deliver(channel: str, *, until: float) -> Pass:
         granted, wait = throttle.take(provider.name, provider.batch, rules.rates.get(provider.name))
         looked_at, batch = _turn(claimer, provider, sent, granted, rules)
         throttle.give_back(provider.name, granted - len(batch))
+        if looked_at == provider.batch and not found.looked_at:
+            on_crowd()
         sent = _send(provider, batch)
         found.looked_at += looked_at
         found.sent += sum(isinstance(outcome, Accepted) for _, outcome in sent)
-        found.more = looked_at == granted
+        found.more = 0 < looked_at == granted
         found.again_in = wait if granted == 0 else None
         if granted == 0 or looked_at < granted or stopping.is_set() or time.monotonic() >= until:
             _turn(claimer, provider, sent, 0, rules)

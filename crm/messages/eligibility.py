@@ -187,10 +187,13 @@ def _cap(
     for member_id, priority in db.session.execute(RIVALS, values):
         waiting.setdefault(member_id, []).append(priority)
     stays: dict[UUID, Verdict] = {}
+    never = 0 in (policy.per_day, policy.per_week)
     going: dict[tuple[UUID, date], int] = {}
     for one in rivals:
         row, sent = one.row, days.setdefault(one.row.member_id, {})
-        first = hours.first_day_with_room(row.day, sent, policy.per_day, policy.per_week)
+        first = row.day
+        if sent or never:
+            first = hours.first_day_with_room(row.day, sent, policy.per_day, policy.per_week)
         if first != row.day:
             stays[row.id] = _capped(channel, one, first, policy)
         elif any(other > row.priority for other in waiting.get(row.member_id, ())):

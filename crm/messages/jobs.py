@@ -11,7 +11,6 @@ from crm.messages import delivery, recovery
 from crm.queue import job, never_on_the_way
 
 SLICE_SECONDS = 15  # then other jobs have their turn
-CROWD = 500  # messages due of one channel and purpose that are worth a second worker
 FAR = datetime(9000, 1, 1, tzinfo=UTC)
 HELPERS = 8  # most workers that are called to one heap of messages
 
@@ -21,11 +20,11 @@ SOONEST = text("""
          (VALUES ('service'), ('marketing')) AS p (purpose), LATERAL (
             SELECT due_at FROM message m
             WHERE m.channel = c.channel AND m.purpose = p.purpose AND state = 'waiting'
-              AND due_at <= :until ORDER BY due_at OFFSET :passed LIMIT 1) AS d
+              AND due_at <= :until ORDER BY due_at LIMIT 1) AS d
 """)
 AT_WORK = text("""
     SELECT count(*) FROM task
-    WHERE queue = 'default' AND state = 'waiting' AND due_at <= :now AND job = 'messages.deliver'
+    WHERE queue = 'default' AND state = 'waiting' AND job = 'messages.deliver'
 """)
 
 
@@ -38,20 +37,18 @@ def next_due(now: datetime) -> datetime | None:
 def deliver(slot: datetime) -> int:
     """Send what is due, and call other workers while there is more; returns how many were sent."""
     recovery.recover()
-    with transaction():
-        _call_helper()
-    found = delivery.drain(SLICE_SECONDS)
+    found = delivery.drain(SLICE_SECONDS, on_crowd=_call_helper)
     with transaction():
         _go_on(found)
     return found.sent
 
 
 def _call_helper() -> None:
-    """Let another worker help when there is more than one batch, up to `HELPERS` of them."""
-    now = clock.now()
-    crowded = _soonest(now, passed=CROWD) is not None
-    if crowded and db.session.execute(AT_WORK, {"now": now}).scalar_one() < HELPERS:
-        deliver.put(now.isoformat(), key=f"messages.deliver:{uuid7()}")
+    """Let another worker help with a crowd, up to `HELPERS` of them."""
+    with transaction():
+        now = clock.now()
+        if db.session.execute(AT_WORK).scalar_one() < HELPERS:
+            deliver.put(now.isoformat(), key=f"messages.deliver:{uuid7()}")
 
 
 def _go_on(found: delivery.Pass) -> None:
@@ -60,19 +57,18 @@ def _go_on(found: delivery.Pass) -> None:
     soon = _soonest(now + timedelta(minutes=1))
     if soon is None:
         return
-    if found.more:
-        due = now + (found.again_in or timedelta(0))
-        deliver.put(now.isoformat(), key=f"messages.deliver:{uuid7()}", due_at=due)
-    elif soon > now:
-        due = soon.replace(microsecond=0) + timedelta(seconds=1)
-        deliver.put(due.isoformat(), key=f"messages.deliver:at:{due:%Y-%m-%dT%H:%M:%SZ}",
-                    due_at=due)  # fmt: skip
+    if found.more and found.again_in is None:
+        deliver.put(now.isoformat(), key=f"messages.deliver:{uuid7()}")
+        return
+    # Many workers may want to come back in the same second: one will do, and call the others.
+    due = max(soon, now + (found.again_in or timedelta(0))).replace(microsecond=0)
+    due += timedelta(seconds=1)
+    deliver.put(due.isoformat(), key=f"messages.deliver:at:{due:%Y-%m-%dT%H:%M:%SZ}", due_at=due)
 
 
-def _soonest(until: datetime, passed: int = 0) -> datetime | None:
-    """When the earliest waiting message is due, if by `until`; the earliest but `passed` of each
-    channel and purpose."""
-    return db.session.execute(SOONEST, {"until": until, "passed": passed}).scalar()
+def _soonest(until: datetime) -> datetime | None:
+    """When the earliest waiting message is due, if by `until`."""
+    return db.session.execute(SOONEST, {"until": until}).scalar()
 
 
 @job("messages.recover", every="* * * * *", due_from=never_on_the_way)

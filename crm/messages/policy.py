@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import text
 
 from crm import audit
 from crm.db import db
@@ -22,6 +22,8 @@ DEFAULT: Mapping[str, Any] = {
     "retries": {"most": 8, "first_seconds": 30, "longest_seconds": 3600},
     "rates": {},
 }
+NEWEST = text("SELECT version, document FROM message_policy ORDER BY version DESC LIMIT 1")
+NEWEST_LOCKED = text(f"{NEWEST.text} FOR UPDATE")
 SMS_HOURS = (time(8), time(22))  # no setting: a text message at night wakes people
 
 
@@ -72,8 +74,7 @@ def put(body: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
 
 
 def _newest(*, lock: bool = False) -> tuple[int, dict[str, Any]]:
-    query = select(MessagePolicy).order_by(MessagePolicy.version.desc()).limit(1)
-    found = db.session.scalar(query.with_for_update() if lock else query)
+    found = db.session.execute(NEWEST_LOCKED if lock else NEWEST).one_or_none()
     return (found.version, found.document) if found else (0, dict(DEFAULT))
 
 
