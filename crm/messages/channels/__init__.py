@@ -1,8 +1,8 @@
 """Channels: who takes messages to people. One small protocol, chosen by the settings.
 
-A room that brings a channel registers a function of the settings that makes its provider, or None
-where the settings name none; without one the sandbox keeps messages, and a live shop fails them
-with the reason `channel_off`.
+Each channel has a function of the settings that makes its provider, or None where the settings name
+none; without one the sandbox keeps messages, and a live shop fails them with the reason
+`channel_off`. A shop with a gateway of its own registers another function.
 """
 
 from collections.abc import Callable
@@ -25,8 +25,8 @@ _made: dict[tuple[str, int], Provider | None] = {}
 
 
 def register(channel: str, make: Make) -> None:
-    """Let `make` say who takes the messages of a channel; rooms do so when they are imported."""
-    assert channel not in _makers, channel
+    """Let `make` say who takes the messages of a channel, instead of what is built in; call it
+    before the application starts."""
     _makers[channel] = make
 
 
