@@ -29,7 +29,10 @@ CLAIM = text("""
         ORDER BY due_at, id LIMIT :most FOR UPDATE SKIP LOCKED
     )
     SELECT k.id, k.purpose, coalesce(m.timezone, h.timezone, k.zone) AS zone, k.due_at
-    FROM k JOIN member m ON m.id = k.member_id LEFT JOIN store h ON h.code = m.home_store
+    FROM k JOIN member own ON own.id = k.member_id
+    JOIN member m ON m.id = CASE WHEN own.status = 'merged' AND k.purpose = 'service'
+                                 THEN own.merged_into ELSE own.id END
+    LEFT JOIN store h ON h.code = m.home_store
     ORDER BY k.due_at, k.id
 """)
 PUT_ASIDE = text("""

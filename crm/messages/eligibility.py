@@ -2,6 +2,9 @@
 
 One query answers for a batch that the caller has locked. The caps are asked afterwards, under a
 lock per member and day, so that no two workers send somebody one message too many.
+
+A service message for a record that was merged goes to the one that lives on; marketing does not,
+for that one gets his own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,8 +26,8 @@ YIELD = timedelta(minutes=1)  # how long a message lets one of higher priority g
 REMEMBERED = timedelta(days=6)
 
 JUDGE = text("""
-    SELECT b.id, b.member_id, b.purpose, b.priority, b.due_at, b.not_after, b.attempts, b.fence,
-           b.template_id, b.template_version, b.variables, z.day, z.opens_at, z.zone,
+    SELECT b.id, m.id AS member_id, b.purpose, b.priority, b.due_at, b.not_after, b.attempts,
+           b.fence, b.template_id, b.template_version, b.variables, z.day, z.opens_at, z.zone,
            m.name, m.member_no, a.value AS address,
            CASE WHEN b.source_type = 'test' THEN coalesce(b.locale, m.locale) ELSE m.locale END
                AS locale,
@@ -38,11 +41,11 @@ JUDGE = text("""
                WHEN NOT (CASE b.purpose
                    WHEN 'marketing' THEN EXISTS (
                        SELECT FROM member_consent c
-                       WHERE c.member_id = b.member_id AND c.channel = ANY(:consents)
+                       WHERE c.member_id = m.id AND c.channel = ANY(:consents)
                          AND c.purpose = 'marketing' AND c.granted AND c.superseded_at IS NULL)
                    ELSE NOT EXISTS (
                        SELECT FROM member_consent c
-                       WHERE c.member_id = b.member_id AND c.channel = ANY(:consents)
+                       WHERE c.member_id = m.id AND c.channel = ANY(:consents)
                          AND c.purpose = b.purpose AND NOT c.granted AND c.superseded_at IS NULL)
                    END) THEN 'opted_out'
                WHEN a.value IS NULL THEN 'no_address'
@@ -56,11 +59,13 @@ JUDGE = text("""
                ELSE 'go'
            END AS verdict,
            CASE WHEN b.purpose = 'marketing' THEN (
-               SELECT min(k.reason) FROM message_block k WHERE k.member_id = b.member_id
+               SELECT min(k.reason) FROM message_block k WHERE k.member_id = m.id
            ) END AS blocked,
            s.reason AS stopped_for
     FROM message b
-    JOIN member m ON m.id = b.member_id
+    JOIN member own ON own.id = b.member_id
+    JOIN member m ON m.id = CASE WHEN own.status = 'merged' AND b.purpose = 'service'
+                                 THEN own.merged_into ELSE own.id END
     LEFT JOIN store h ON h.code = m.home_store
     LEFT JOIN message_source s ON s.type = b.source_type AND s.id = b.source_id
     JOIN json_to_recordset(CAST(:clocks AS json))
@@ -68,12 +73,12 @@ JUDGE = text("""
         ON z.zone = coalesce(m.timezone, h.timezone, b.zone) AND z.purpose = b.purpose
     LEFT JOIN LATERAL (
         SELECT i.value FROM member_identity i
-        WHERE i.member_id = b.member_id AND i.kind = :kind
+        WHERE i.member_id = m.id AND i.kind = :kind
         ORDER BY i.came_with NULLS FIRST, i.value LIMIT 1
     ) AS i ON true
     CROSS JOIN LATERAL (
         SELECT CASE WHEN b.source_type = 'test' AND b.address IS NOT NULL THEN b.address
-                    WHEN :kind = '' THEN b.member_id::text ELSE i.value END AS value
+                    WHEN :kind = '' THEN m.id::text ELSE i.value END AS value
     ) AS a
     WHERE b.id = ANY(:ids)
     ORDER BY b.priority DESC, b.due_at, b.id

@@ -26,6 +26,11 @@ AT_WORK = text("""
     SELECT count(*) FROM task
     WHERE queue = 'default' AND state = 'waiting' AND job = 'messages.deliver'
 """)
+FORGET = text("""
+    DELETE FROM message_day WHERE (member_id, day) IN (
+        SELECT member_id, day FROM message_day WHERE day < :before LIMIT 20000)
+""")
+KEPT = timedelta(days=14)
 
 
 def next_due(now: datetime) -> datetime | None:
@@ -82,3 +87,15 @@ def fold(slot: datetime) -> int:
     """Add up the parts of the figures per source; they read the same before and after."""
     with transaction():
         return db.session.execute(text("SELECT message_count_fold()")).scalar_one()
+
+
+@job("messages.forget", every="50 18 * * *", due_from=never_on_the_way)
+def forget(slot: datetime) -> int:
+    """Drop what caps no longer look back to: days of members that are two weeks old."""
+    before, done = (clock.now() - KEPT).date(), 0
+    while True:
+        with transaction():
+            gone = db.session.execute(FORGET, {"before": before})
+        if not gone.rowcount:  # type: ignore[attr-defined]
+            return done
+        done += gone.rowcount  # type: ignore[attr-defined]

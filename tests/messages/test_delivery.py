@@ -34,7 +34,7 @@ def went(message_id) -> str:
     return row.state + (f": {row.reason}" if row.reason else "")
 
 
-def kept() -> list:
+def kept_in_sandbox() -> list:
     return db.session.execute(text("SELECT * FROM sandbox_message ORDER BY id")).all()
 
 
@@ -43,7 +43,7 @@ def test_a_message_goes_in_the_members_language_and_says_what_was_planned(reader
     chinese = plan(reader(name="小明", locale="zh-Hans", email="m@b.test"), form)
     nameless = plan(reader(locale="en"), form)
     assert delivery.drain(5).sent == 2
-    first, second = kept()
+    first, second = kept_in_sandbox()
     assert (went(chinese), went(nameless)) == ("sent", "sent")
     assert (first.address, first.subject, first.locale) == ("m@b.test", "小明，你好", "zh-Hans")
     assert first.text.startswith("您的优惠券：A&B\n\n不再接收此类邮件：http")
@@ -103,20 +103,32 @@ def test_an_address_that_bounced_or_complained_is_left_alone(
     assert went(message) == said
 
 
-@pytest.mark.parametrize(
-    ("status", "said"),
-    [("merged", "suppressed: duplicate_person"), ("erased", "suppressed: member_erased")],
-)
-def test_records_that_were_merged_or_erased_get_nothing(reader, template, status, said):
-    member = reader()
-    message, other = plan(member, template(purpose="service")), reader()
+def become(member, status: str, into=None) -> None:
     with transaction():
         db.session.execute(
             text("UPDATE member SET status = :s, merged_into = :into WHERE id = :m"),
-            {"s": status, "m": member, "into": other if status == "merged" else None},
+            {"s": status, "m": member, "into": into},
         )
+
+
+@pytest.mark.parametrize("purpose", ["marketing", "service"])
+def test_an_erased_member_gets_nothing(reader, template, purpose):
+    member = reader()
+    message = plan(member, template(purpose=purpose))
+    become(member, "erased")
     delivery.drain(5)
-    assert went(message) == said
+    assert went(message) == "suppressed: member_erased"
+
+
+def test_of_a_merged_record_service_goes_to_the_one_that_lives_on(reader, template):
+    gone, kept = reader(zone="Pacific/Auckland"), reader(email="kept@b.test", name="Lin")
+    news = plan(gone, template(), "news")
+    receipt = plan(gone, template(purpose="service"), "receipt")
+    become(gone, "merged", into=kept)
+    delivery.drain(5)
+    assert (went(news), went(receipt)) == ("suppressed: duplicate_person", "sent")
+    (row,) = kept_in_sandbox()
+    assert (row.address, row.subject, row.member_id) == ("kept@b.test", "Hello Lin", kept)
 
 
 def test_a_member_with_an_open_case_gets_service_messages_only(reader, template):
@@ -187,7 +199,7 @@ def test_values_are_escaped_in_html_and_never_evaluated_again(reader, template):
         "en": {"subject": "{{ member.name }}", "html": "<p>{{ member.name }}</p>"}
     }))  # fmt: skip
     delivery.drain(5)
-    (row,) = kept()
+    (row,) = kept_in_sandbox()
     assert row.subject == "{{ code }}<script>"
     assert row.html.startswith("<p>{{ code }}&lt;script&gt;</p>")
 
@@ -207,7 +219,7 @@ def test_many_go_in_batches_and_the_figures_add_up(template):
     with transaction():
         planning.plan_many(rows, template_id=form, source=SPRING, now=NOW)
     assert delivery.drain(20).sent == 450
-    assert len(kept()) == 450
+    assert len(kept_in_sandbox()) == 450
     found = sources.figures(SPRING)
     assert (found.planned, found.sent, found.pending) == (450, 450, 0)
 

@@ -114,3 +114,13 @@ def test_figures_are_folded_by_a_job(reader, template, provider):
         plan(reader(), form)
     assert JOBS["messages.figures"](NOW) == 3
     assert db.session.execute(text("SELECT count(*) FROM message_count")).scalar_one() == 1
+
+
+def test_days_that_caps_no_longer_look_at_are_forgotten(reader, template, provider):
+    plan(reader(), template())
+    JOBS["messages.deliver"](NOW.isoformat())
+    count = text("SELECT count(*) FROM message_day")
+    set_to(NOW + timedelta(days=14))
+    assert (JOBS["messages.forget"](NOW), db.session.execute(count).scalar_one()) == (0, 1)
+    set_to(NOW + timedelta(days=15))
+    assert (JOBS["messages.forget"](NOW), db.session.execute(count).scalar_one()) == (1, 0)

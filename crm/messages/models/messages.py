@@ -23,6 +23,7 @@ from crm.db import Base
 from crm.ids import uuid7
 
 WAITING = text("state = 'waiting'")
+EMPTY = text("'{}'")
 
 
 class Message(Base):
@@ -69,7 +70,7 @@ class Message(Base):
     priority: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     template_id: Mapped[UUID | None]
     template_version: Mapped[int | None]
-    variables: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    variables: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=EMPTY)
     source_type: Mapped[str]
     source_id: Mapped[str]
     zone: Mapped[str]
@@ -113,7 +114,7 @@ class MessageEvent(Base):
     at: Mapped[datetime]
     provider: Mapped[str | None]
     provider_event: Mapped[str | None]
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=EMPTY)
 
 
 class MessageCount(Base):
@@ -147,5 +148,5 @@ class SandboxMessage(Base):
     subject: Mapped[str | None]
     text: Mapped[str | None]
     html: Mapped[str | None]
-    headers: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    headers: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=EMPTY)
     at: Mapped[datetime]
