@@ -20,6 +20,7 @@ JOB_NAMES = {
     "members.refresh_ranking": N_("Bring the order of search results up to date"),
     "messages.deliver": N_("Deliver messages"),
     "messages.figures": N_("Add up the figures of messages"),
+    "messages.forget": N_("Forget how many messages members got two weeks ago"),
     "messages.recover": N_("Take up deliveries that were broken off"),
     "orders.aggregates": N_("Compare the running totals with the orders"),
     "points.expire": N_("Close points that expired"),
