@@ -21,7 +21,7 @@ PACKAGED = {
     "bootstrap.min.css": ("flask_bootstrap", "static/bootstrap5/css/bootstrap.min.css"),
     "htmx.min.js": ("django_htmx", "static/django_htmx/htmx-2.min.js"),
 }
-OWNED = ("console.css", "console.js", "till.js", "mark.svg")
+OWNED = ("console.css", "console.js", "preview.js", "till.js", "mark.svg")
 
 
 def path_of(name: str) -> Path:

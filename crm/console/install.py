@@ -25,6 +25,7 @@ from crm.console import (
     member_page,
     member_rewards,
     merging_page,
+    messages_page,
     order_page,
     pages,
     password_page,
@@ -36,6 +37,8 @@ from crm.console import (
     rules_page,
     segments_page,
     settings_page,
+    template_preview,
+    templates_page,
     trust,
 )
 from crm.console.blueprint import blp
@@ -62,6 +65,7 @@ PAGES = (
     member_page,
     member_rewards,
     merging_page,
+    messages_page,
     order_page,
     password_page,
     programme_page,
@@ -72,6 +76,8 @@ PAGES = (
     rules_page,
     segments_page,
     settings_page,
+    template_preview,
+    templates_page,
     trust,
 )
 

@@ -84,6 +84,25 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                 ),
             ),
             Place(
+                "msg",
+                N_("Templates"),
+                "templates:read",
+                (
+                    "console.templates",
+                    "console.new_template",
+                    "console.create_template",
+                    "console.template",
+                    "console.change_template",
+                    "console.test_template",
+                ),
+            ),
+            Place(
+                "send",
+                N_("Messages"),
+                "messages:read",
+                ("console.outbox", "console.message", "console.member_messages"),
+            ),
+            Place(
                 "segment", N_("Segments"), "segments:read", ("console.segments", "console.segment")
             ),
         ),

@@ -37,6 +37,7 @@ POLICY = "; ".join(
         "connect-src 'self'",
         "font-src 'self'",
         "form-action 'self'",
+        "frame-src 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
@@ -100,8 +101,11 @@ def _store_name(code: str | None) -> str:
 
 @blp.after_request
 def guard(response: Response) -> Response:
-    """The policy that keeps foreign scripts, styles and frames out of every answer."""
-    response.headers["Content-Security-Policy"] = POLICY
+    """The policy that keeps foreign scripts, styles and frames out of every answer.
+
+    A preview of mail, which brings its own styles, has a policy of its own.
+    """
+    response.headers.setdefault("Content-Security-Policy", POLICY)
     response.headers["Referrer-Policy"] = "same-origin"
     if "HX-Request" in request.headers:
         response.headers.add("Vary", "HX-Request")

@@ -30,6 +30,8 @@ class Shop:
     spent: str  # the entry of a redemption by Lin
     coupon: str  # a template of which Lin has one, with a pool
     reward: str  # a gift that the other has taken
+    template: str  # of a mail in two languages
+    message: str  # a test of it, filled in for Lin
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def furnish(api: Api) -> Shop:
     refund = {"refunded_at": _text(now - timedelta(days=2)), "amount": 4_000}
     _ok(api.put("/orders/pos/JA-2/refunds/R-1", refund))
     calculate_segments()
-    return Shop(lin, evil, nobody, spent["id"], coupons_for(api, lin), _reward(api, evil))
+    coupon, reward = coupons_for(api, lin), _reward(api, evil)
+    return Shop(lin, evil, nobody, spent["id"], coupon, reward, *_template(api, lin))
 
 
 def buy(api: Api, body: dict[str, Any]) -> None:
@@ -93,6 +96,18 @@ def coupons_for(api: Api, member_id: str) -> str:
     order = {"channel": "pos", "order_no": "JA-1", "discount": 3_000}
     _ok(api.post(f"/coupons/{code}/use", order))
     return template
+
+
+def _template(api: Api, member_id: str) -> tuple[str, str]:
+    """A mail in two languages, and a test of it that waits to be sent."""
+    html = "<mjml><mj-body><mj-section><mj-column><mj-text>{{ member.name }}: {{ coupon.code }}"
+    html += "</mj-text></mj-column></mj-section></mj-body></mjml>"
+    said = {"subject": "{{ member.name }}", "html": html}
+    body = {"code": "spring", "channel": "email", "purpose": "marketing",
+            "languages": {"en": said, "zh-Hans": said}}  # fmt: skip
+    template = _ok(api.post("/templates", body))["id"]
+    test = {"member": {"id": member_id}, "to": "me@shop.example"}
+    return template, _ok(api.post(f"/templates/{template}/test-send", test))["id"]
 
 
 def _reward(api: Api, taker: str) -> str:
