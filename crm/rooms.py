@@ -27,10 +27,10 @@ from crm.members import stores_api as stores
 from crm.members.tiers import api as tiers
 from crm.messages import api as messages
 from crm.messages import callbacks_api as callbacks
+from crm.messages import facts, unsubscribe
 from crm.messages import inbox_api as inbox
 from crm.messages import jobs as message_jobs
 from crm.messages import templates_api as templates
-from crm.messages import unsubscribe
 from crm.orders import api as orders
 from crm.orders import claim_api as claims
 from crm.orders import jobs as order_jobs
@@ -44,6 +44,7 @@ from crm.points import awards, short_ways
 from crm.points import holds_api as points_holds
 from crm.points import jobs as points_jobs
 from crm.points import liability_api as points_liability
+from crm.points import message_facts as points_facts
 from crm.points import moving_api as points_moving
 from crm.points import programme_api as points_programme
 from crm.points.rewards import api as rewards
@@ -63,6 +64,9 @@ JOB_MODULES: Sequence[ModuleType] = (
     activity_jobs,
     segments_jobs,
 )
+
+# What rooms know of a member that messages can say, by the first part of the field's name.
+facts.provide("points", points_facts.of_members)
 
 METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 

@@ -1,8 +1,8 @@
 """The outbox and what became of messages: a member's, one, and those that need somebody."""
 
+from datetime import tzinfo
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -117,7 +117,7 @@ def member_messages(member_id: UUID) -> str:
     )
 
 
-def last_of_member(member_id: UUID, zone: ZoneInfo) -> list[dict[str, Any]] | None:
+def last_of_member(member_id: UUID, zone: tzinfo) -> list[dict[str, Any]] | None:
     """The last few for the member page; None for who may not see them."""
     if not principal().may("messages:read"):
         return None
@@ -140,7 +140,7 @@ def _most(count: int) -> str:
     return formats.number(count) if count <= health.MOST else f"{formats.number(health.MOST)}+"
 
 
-def _provider(row: Any, zone: ZoneInfo) -> dict[str, Any]:
+def _provider(row: Any, zone: tzinfo) -> dict[str, Any]:
     away = row.away_until
     return {
         "name": row.name,
@@ -164,7 +164,7 @@ def _said(retried: int | None) -> str:
     return str(say(N_("Tried again: {count}."), count=formats.number(retried)))
 
 
-def _event(one: Any, now: Any, zone: ZoneInfo) -> dict[str, str]:
+def _event(one: Any, now: Any, zone: tzinfo) -> dict[str, str]:
     text = message_words.EVENTS.get(one.kind)
     return {
         "what": gettext(text) if text else one.kind,
