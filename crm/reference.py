@@ -3,7 +3,7 @@
 import ast
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields as fields_of
 from pathlib import Path
 
@@ -106,9 +106,11 @@ def field_codes() -> Iterator[tuple[str, str]]:
         for code, text in vars(kind).get("default_error_messages", {}).items():
             yield code, str(text)
     for path in sorted(PROGRAM.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        sentences = dict(_sentences(tree))
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                yield from _said(node)
+                yield from _said(node, sentences)
 
 
 def _with_children(kind: type) -> Iterator[type]:
@@ -117,11 +119,20 @@ def _with_children(kind: type) -> Iterator[type]:
         yield from _with_children(child)
 
 
-def _said(node: ast.Call) -> Iterator[tuple[str, str]]:
+def _sentences(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """What a module calls its sentences: NAME = N_("…")."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id, node.value
+
+
+def _said(node: ast.Call, sentences: Mapping[str, ast.expr]) -> Iterator[tuple[str, str]]:
     place = {"FieldError": 1, "wrong": 0, "Said": 0}.get(getattr(node.func, "id", ""))
     if place is None or len(node.args) < place + 2:
         return
     code, text = node.args[place : place + 2]
+    if isinstance(text, ast.Name):
+        text = sentences.get(text.id, text)
     if isinstance(text, ast.Call) and text.args:  # N_("…")
         text = text.args[0]
     if isinstance(code, ast.Constant) and isinstance(text, ast.Constant):

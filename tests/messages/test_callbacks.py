@@ -380,3 +380,9 @@ def test_who_leaves_between_claim_and_reply_is_not_written_to(tell):
     delivery.drain(5)
     assert message is not None
     assert state(message.id) == "suppressed: opted_out"
+
+
+def test_more_than_a_call_may_hold_is_refused_whole(client: FlaskClient, gateway_of):
+    gateway_of("aliyun")
+    answer = post(client, "receipts", [{}] * 1001)
+    assert (answer.status_code, answer.get_json()["errors"][0]["code"]) == (422, "too_many")

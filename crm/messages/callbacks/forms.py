@@ -10,12 +10,13 @@ from uuid import UUID
 
 import marshmallow as ma
 
-from crm.errors import N_
+from crm.errors import N_, FieldError, Invalid
 from crm.http import Schema, fields
 from crm.http.schema import invalid
 from crm.messages.callbacks.told import Kind, Receipt, Reply
 
 MOST = 1000
+TOO_MANY = N_("This must have at most {high} items.")
 CHINA_TIME = timezone(timedelta(hours=8))  # in which Alibaba and Tencent write times
 
 
@@ -173,7 +174,9 @@ def tencent_replies(body: Any, now: datetime) -> list[Reply]:
 
 def _items(body: Any) -> Sequence[Mapping[str, Any]]:
     items = body if isinstance(body, list) else []
-    return [one for one in items[:MOST] if isinstance(one, dict)]
+    if len(items) > MOST:
+        raise Invalid([FieldError("", "too_many", TOO_MANY, {"high": MOST})])
+    return [one for one in items if isinstance(one, dict)]
 
 
 def _text(one: Mapping[str, Any], name: str, most: int = 200) -> str:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
 
 from liquid import Environment
 from liquid.ast import BlockNode, Node
@@ -147,7 +146,7 @@ class _Reader:
     def _output(self, node: OutputNode) -> str:
         expression, line = node.expression, line_of(self.source, node.token)
         if not isinstance(expression, FilteredExpression) or not isinstance(expression.left, Path):
-            self._wrong("not_a_field", NOT_A_FIELD, node.token)
+            self.mistakes.append(Said("not_a_field", NOT_A_FIELD, line=line))
             return ""
         found = self._field(expression.left)
         try:
@@ -186,7 +185,8 @@ class _Reader:
     def _field(self, path: Path) -> fields.Field | None:
         found = fields.find(tuple(path.path))
         if found is None:
-            self._wrong("unknown_template_field", UNKNOWN_FIELD, path.token, field=str(path)[:80])
+            facts = {"line": line_of(self.source, path.token), "field": str(path)[:80]}
+            self.mistakes.append(Said("unknown_template_field", UNKNOWN_FIELD, **facts))
             return None
         self.names[found.name] = found
         return found
@@ -194,10 +194,6 @@ class _Reader:
     def _mark(self, mark: Mark) -> str:
         self.marks.append(mark)
         return f"zq{self.nonce}x{len(self.marks) - 1}qz"
-
-    def _wrong(self, code: str, text: str, token: Token, **facts: Any) -> None:
-        facts["line"] = line_of(self.source, token)
-        self.mistakes.append(Said(code, text, **facts))
 
 
 __all__ = ["DIALECT", "Mark", "Marked", "Mistakes", "line_of", "read"]

@@ -46,7 +46,7 @@ def _mistakes(marked: Marked, html: str) -> Iterator[Said]:
             place = _after(html, end, found.end())
             continue
         if marked.pattern.search(name):
-            yield from _at(marked, name, "unsafe_place", UNSAFE)
+            yield from _at(marked, name)
         if name in FORBIDDEN and not found["close"]:
             yield Said("active_content", ACTIVE, element=name)
         place, torn = found.end(), False
@@ -62,7 +62,7 @@ def _mistakes(marked: Marked, html: str) -> Iterator[Said]:
         if name in CODE and not found["close"]:
             end = re.compile(f"</{re.escape(name)}", re.IGNORECASE).search(html, place)
             inner = html[place : end.start() if end else len(html)]
-            yield from _at(marked, inner, "unsafe_place", UNSAFE)
+            yield from _at(marked, inner)
             place = end.start() if end else len(html)
 
 
@@ -74,7 +74,7 @@ def _after(html: str, text: str, place: int) -> int:
 def _attribute(marked: Marked, part: re.Match[str]) -> Iterator[Said]:
     name = (part["name"] or "").lower()
     value = part["double"] if part["double"] is not None else part["single"]
-    yield from _at(marked, name + (part["bare"] or ""), "unsafe_place", UNSAFE)
+    yield from _at(marked, name + (part["bare"] or ""))
     whole = value if value is not None else part["bare"] or ""
     if name.startswith("on") or name == "srcdoc":
         yield Said("active_content", ACTIVE, element=name[:40])
@@ -83,7 +83,7 @@ def _attribute(marked: Marked, part: re.Match[str]) -> Iterator[Said]:
             yield Said("active_content", ACTIVE, element=f"{name}={whole.strip()[:20]}")
         yield from _address(marked, whole)
     elif name == "style":
-        yield from _at(marked, whole, "unsafe_place", UNSAFE)
+        yield from _at(marked, whole)
 
 
 def _address(marked: Marked, value: str) -> Iterator[Said]:
@@ -109,7 +109,8 @@ def _address(marked: Marked, value: str) -> Iterator[Said]:
             safe[-1] = True
 
 
-def _at(marked: Marked, text: str, code: str, sentence: str) -> Iterator[Said]:
+def _at(marked: Marked, text: str) -> Iterator[Said]:
+    """What is wrong with marks in a text that can hold none."""
     for number in marked.pattern.findall(text):
         mark: Mark = marked.marks[int(number)]
-        yield Said(code, sentence, line=mark.line)
+        yield Said("unsafe_place", UNSAFE, line=mark.line)
