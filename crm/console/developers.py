@@ -39,6 +39,7 @@ PERMISSION_NAMES = {
     "messages:write": N_("try failed messages again; change quiet hours, caps and rates"),
     "templates:read": N_("read templates of messages, and preview them on members"),
     "templates:write": N_("write templates of messages, and send tests"),
+    "inbox:use": N_("show members their in-app messages, and note what they have read"),
     "rewards:read": N_("read the catalogue of rewards, and who redeemed them"),
     "rewards:write": N_("redeem rewards for members, cancel that, note what was handed over"),
     "rewards:manage": N_("make and change rewards"),

@@ -19,6 +19,9 @@ POSTS = [one for one in OPERATIONS if one.method == "POST"]
 KEYED = [one for one in OPERATIONS if "Idempotency-Key" in one.named("header")]
 # Neither points nor money nor coupons nor messages move here.
 WITHOUT = {
+    # of gateways, who send no keys: each item names its message and counts once
+    "/channels/{channel}/inbound", "/channels/{channel}/receipts",
+    "/templates", "/templates/{template_id}/preview",
     "/coupons/{code}/validate",
     "/api-keys", "/api-keys/{key_id}/roll", "/approvals/{approval_id}/cancel",
     "/approvals/{approval_id}/deny", "/members", "/members/lookup",
