@@ -10,7 +10,7 @@ from bench import contest, load, seeding, site, twin
 from bench.contest import Contender
 from crm.points import check
 
-TARGET = 0.5
+TARGET = 0.65
 
 
 def run(members: int, rounds: int, seconds: float, folder: Path | None) -> bool:
