@@ -125,7 +125,7 @@ class ObviousLedger(Merges):
         """Give or take what the order's points changed by."""
         account, deserved = self.account(order.owner), order.deserved()
         if deserved > order.points:
-            opens = order.opens()
+            opens = order.available_at = order.opens()
             lapses = expiry(YEAR, opens, account.zone)
             account.earned += deserved - order.points
             order.lots.append(account.open(deserved - order.points, opens, lapses, self.now))
@@ -143,7 +143,9 @@ class ObviousLedger(Merges):
     def retime(self, order: Order) -> None:
         """Points that still wait may be brought forward; the expiry counts from then."""
         opens, account = order.opens(), self.account(order.owner)
-        for lot in order.lots:
-            if lot.opens > self.now:
-                lot.opens, lot.lapses = opens, expiry(YEAR, opens, account.zone)
+        if order.available_at > self.now:
+            order.available_at = opens
+            for lot in order.lots:
+                if lot.opens > self.now:
+                    lot.opens, lot.lapses = opens, expiry(YEAR, opens, account.zone)
         account.pay_debt(self.now)

@@ -1,11 +1,9 @@
 """Lots, holds, spends and accounts of the obvious ledger: plain lists."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
-from obvious_orders import Order
-
-NEVER = datetime.max.replace(tzinfo=UTC)
+from obvious_orders import NEVER, Order
 
 
 @dataclass(eq=False)

@@ -1,13 +1,14 @@
 """An order told a second time: what it is worth after refunds, and the points that it deserves."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any, ClassVar
 
 WAIT_AFTER_DELIVERY = timedelta(days=7)
 WAIT_AFTER_PAID = timedelta(days=15)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Order:
     status: str = "paid"
     delivered_at: datetime | None = None
     released_at: datetime | None = None
+    available_at: datetime = NEVER  # of its newest points
     points: int = 0
     lots: list[Any] = field(default_factory=list)
     refunds: int = 0

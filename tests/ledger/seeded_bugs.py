@@ -338,7 +338,7 @@ BUGS = [
     ),
     Bug(
         "a hold keeps points beyond its end until a job has run",
-        (sql("points_absorb", "IF v_account.holds > 0 THEN", "IF false THEN"),),
+        (sql("points_redeem", "IF v_account.holds > 0 OR v_account.debt > 0", "IF false"),),
         a_hold_comes_to_its_end,
     ),
     Bug(

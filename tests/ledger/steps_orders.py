@@ -45,15 +45,16 @@ class OrderSteps(Told):
         self.compare(order.owner)
 
     def release_order(self, place: int) -> None:
-        """Make an order's points spendable now."""
+        """Make an order's points spendable now; those that are stay as they are."""
         number, order = self.orders[place]
         answer = self.post(f"/orders/web/{number}/release")
         if not order.points:
             same("refusal", expect(answer, 409)["code"], "nothing_to_release")
             return
         expect(answer, 200)
-        order.released_at = min(order.released_at or self.now, self.now)
-        self.ledger.retime(order)
+        if order.available_at > self.now:
+            order.released_at = self.now
+            self.ledger.retime(order)
         self.compare(order.owner)
 
     def refund_amount(self, place: int, amount: int) -> None:
