@@ -20,6 +20,7 @@ BEFORE = "SELECT sum(remaining) INTO v_available FROM points_lot WHERE member_id
 WAITING = text("""
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
+      AND query LIKE '%points_redeem%'
 """)
 
 
@@ -34,9 +35,10 @@ def two_wait_for_the_last_hundred(shop) -> list[int]:
         other.execute(text("SELECT 1 FROM points_account FOR UPDATE"))
         asked = [pool.submit(shop, "POST", "/points/redemptions", body) for _ in range(2)]
         deadline = time.monotonic() + 9
-        while db.session.scalar(WAITING) < 2 and time.monotonic() < deadline:
+        while (waiting := db.session.scalar(WAITING)) < 2 and time.monotonic() < deadline:
             db.session.rollback()
             time.sleep(0.01)
+        assert waiting == 2, "only who waits in the statement itself can have read before"
         other.rollback()
         return sorted(one.result().status_code for one in asked)
 
@@ -48,6 +50,7 @@ def read_before_the_lock() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patches:
         sql("points_redeem", LOCK, f"{BEFORE}\n{LOCK}")(patches)
         sql("points_redeem", "INTO v_available\n    FROM", "INTO v_taken\n    FROM")(patches)
+        sql("points_redeem", "v_taken IS DISTINCT FROM p_points", "false")(patches)
     try:
         yield
     finally:
