@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import psycopg
 import pytest
 from api_client import Api
 from flask import Flask
 from processes import scalar
-from sqlalchemy import text
 
 from crm.app import create_app
 from crm.db import db
@@ -39,14 +39,14 @@ def test_the_process_is_alive_and_not_ready(without_database: Flask):
 
 
 def lose_all_connections() -> None:
+    """Over a line of its own: one out of the pool may be among those lost before."""
     db.session.remove()
-    with db.engines["autocommit"].connect() as line:
-        line.execute(
-            text("""
-                SELECT count(pg_terminate_backend(pid, 2000)) FROM pg_stat_activity
-                WHERE datname = current_database() AND pid <> pg_backend_pid()
-            """)
-        )
+    address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as line:
+        line.execute("""
+            SELECT count(pg_terminate_backend(pid, 2000)) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()
+        """)
 
 
 @pytest.fixture

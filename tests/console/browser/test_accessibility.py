@@ -77,6 +77,8 @@ def show(page: Page, name: str, served: Served) -> None:
         page.wait_for_selector("#why-points")
     if name == "rule":
         page.click("main tbody a")
+        page.wait_for_url("**/programme/rules/*-*")
+        page.wait_for_load_state()
     if name == "new rule":
         page.wait_for_selector("#preview li")
     if name == "trust":
