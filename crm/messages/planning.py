@@ -128,6 +128,7 @@ def plan_many(
     template_id: UUID | None,
     source: Source,
     now: datetime,
+    version: int | None = None,
     priority: int = 0,
     zone: str | None = None,
     channel: str = "email",
@@ -139,7 +140,7 @@ def plan_many(
     members who get none (`holdout`, `suppressed`). Without a template all rows must be such;
     `channel` and `purpose` then say what they would have got.
     """
-    said = _said(template_id, channel, purpose)
+    said = _said(template_id, channel, purpose, version)
     return _planned(GIVEN, {"rows": as_rows(rows)}, said, source, priority, zone, now)
 
 
