@@ -1,11 +1,10 @@
-"""Hot statements: one round trip each, on a connection that the thread keeps to itself.
+"""Hot statements: one round trip each, on connections that the process keeps for them.
 
 It goes under SQLAlchemy's pool and psycopg's cursors, which take longer than all the rest of an
 award in this process; values are adapted by psycopg all the same.
 """
 
 import os
-import threading
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -24,7 +23,9 @@ class Line:
     def __init__(self, engine: Engine) -> None:
         pooled = engine.raw_connection()
         self._connection: Any = pooled.driver_connection
-        pooled.detach()  # the pool forgets it: this thread keeps it
+        pooled.detach()  # the pool forgets it: this process keeps it
+        # Else PostgreSQL plans for the length of each array anew: a sixth of an award's time.
+        self._connection.pgconn.exec_(b"SET plan_cache_mode = force_generic_plan")
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self._numbers = count(1)
 
@@ -62,18 +63,15 @@ class Line:
         raise errors.error_from_result(result)
 
 
-class _Kept(threading.local):
-    def __init__(self) -> None:
-        self.lines: WeakKeyDictionary[Engine, Line] = WeakKeyDictionary()
-
-
-_kept = _Kept()
+# The lines that nobody uses right now. The one used last is used next: the server's process behind
+# it has its plans at hand, in the processor's caches too.
+_idle: WeakKeyDictionary[Engine, list[Line]] = WeakKeyDictionary()
 
 
 def _forget() -> None:
     """A forked process must not speak on its parent's connections (psycopg leaves them open)."""
-    global _kept
-    _kept = _Kept()
+    global _idle
+    _idle = WeakKeyDictionary()
 
 
 os.register_at_fork(after_in_child=_forget)
@@ -86,12 +84,18 @@ def rows(engine: Engine, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...
     (the server was restarted) is replaced and the statement sent again, once: what is said here
     must bear being said twice.
     """
-    line = _kept.lines.get(engine)
-    if line is not None and line.works:
-        try:
-            return line.rows(sql, params)
-        except psycopg.OperationalError:
-            if line.works:
-                raise
-    line = _kept.lines[engine] = Line(engine)
-    return line.rows(sql, params)
+    idle = _idle.setdefault(engine, [])
+    try:
+        line, kept = idle.pop(), True  # one step of the interpreter: no two threads get the same
+    except IndexError:
+        line, kept = Line(engine), False
+    try:
+        return line.rows(sql, params)
+    except psycopg.OperationalError:
+        if line.works or not kept:
+            raise
+        line = Line(engine)
+        return line.rows(sql, params)
+    finally:
+        if line.works:
+            idle.append(line)

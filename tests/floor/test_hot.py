@@ -1,4 +1,4 @@
-"""Hot statements: typed rows, psycopg's own errors, a connection per thread that is replaced."""
+"""Hot statements: typed rows, psycopg's own errors, connections that are replaced."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -6,6 +6,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from crm import hot
 from crm.db import db
@@ -65,12 +66,30 @@ def test_many_rows_come_back_in_their_order():
     assert found == [(1,), (2,), (3,)]
 
 
-def test_a_thread_keeps_its_own_connection(app):
-    def ask(_: int) -> tuple[int, int]:
+def test_the_connection_that_was_used_last_is_used_next(app):
+    def ask() -> int:
         with app.app_context():
-            return tuple(call("SELECT pg_backend_pid()")[0] for _ in range(2))
+            return call("SELECT pg_backend_pid()")[0]
 
-    own = call("SELECT pg_backend_pid()")[0]
+    own = ask()
     with ThreadPoolExecutor(1) as pool:
-        first, again = pool.submit(ask, 0).result()
-    assert first == again != own
+        assert pool.submit(ask).result() == own == ask()
+
+
+def test_calls_at_the_same_time_have_a_connection_each(app):
+    def wait() -> int:
+        with app.app_context():
+            return call("SELECT pg_backend_pid() FROM pg_advisory_lock_shared(4471)")[0]
+
+    waiting = text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4471 AND NOT granted"
+    )
+    with db.engine.connect() as other, ThreadPoolExecutor(1) as pool:
+        other.execute(text("SELECT pg_advisory_lock(4471)"))
+        there = pool.submit(wait)
+        while not other.scalar(waiting):
+            pass
+        here = call("SELECT pg_backend_pid()")[0]
+        other.execute(text("SELECT pg_advisory_unlock(4471)"))
+        assert there.result() != here
+    call("SELECT 1 FROM pg_advisory_unlock_all()")

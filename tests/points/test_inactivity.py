@@ -9,6 +9,7 @@ from people import make
 from sqlalchemy import text
 
 from crm.db import db
+from crm.ids import uuid7
 from crm.points import check
 from crm.points.jobs import expire
 
@@ -210,7 +211,8 @@ def test_points_live_as_long_as_no_gap_is_longer_than_their_months(shop, gaps, z
             alive = 0
         row = (
             f'[{{"who_kind": "id", "who_value": "{member_id}", "points": 1, "type": "award:custom",'
-            f' "id": "{member_id}{number}", "shown": "", "source": "{make_key()}"}}]'
+            f' "id": "{member_id}{number}", "shown": "", "source": "{make_key()}",'
+            f' "entry_id": "{uuid7()}", "lot_id": "{uuid7()}"}}]'
         )
         assert db.session.execute(give, {"at": at, "rows": row}).one().status == 201
         alive += 1

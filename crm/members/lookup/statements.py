@@ -6,7 +6,7 @@ What fits many is cut to the candidates that an index gives in order, then ranke
 from sqlalchemy import TextClause, text
 
 # candidates: taken from the ranked rows; scanned: from an index that has no order
-LIMITS = {"candidates": 20, "scanned": 400, "hits": 9}
+LIMITS = {"candidates": 12, "scanned": 400, "hits": 9}
 MOST_HITS = LIMITS["hits"] - 1  # one more is asked for, to know whether there are more
 NO_STORE = "-"  # no store's code begins so
 
