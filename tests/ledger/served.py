@@ -83,6 +83,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+IDLE_SECONDS = 10  # the server closes a connection on which nothing comes for thirty
+
+
 class HttpApi:
     """The API as a shop's program calls it; each thread keeps a connection."""
 
@@ -133,12 +136,14 @@ class HttpApi:
             return []  # killed before it answered
 
     def _send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
-        process = self.server.process.pid
-        if getattr(self._kept, "process", None) != process:
+        process, now = self.server.process.pid, time.monotonic()
+        kept = self._kept.__dict__
+        if kept.get("process") != process or now - kept["used"] > IDLE_SECONDS:
             address = self.server.address
-            self._kept.line = http.client.HTTPConnection(address.host, address.port, timeout=60)
-            self._kept.process = process
-        line = self._kept.line
+            kept["line"] = http.client.HTTPConnection(address.host, address.port, timeout=60)
+            kept["process"] = process
+        kept["used"] = now
+        line = kept["line"]
         line.request(method, path, body, headers)
         answer = line.getresponse()
         return Answer(answer.status, answer.read(), answer.headers)
