@@ -5,7 +5,20 @@ from pathlib import Path
 
 import click
 
-from bench import accrual, batch, checking, expiry, growth, hot, lookup, mail, orders, peers, redeem
+from bench import (
+    accrual,
+    batch,
+    checking,
+    expiry,
+    growth,
+    hot,
+    lookup,
+    mail,
+    orders,
+    peers,
+    planning,
+    redeem,
+)
 
 FOLDER = click.option(
     "--folder",
@@ -133,6 +146,24 @@ def run_orders(count: int, folder: Path | None) -> None:
 def run_mail(mails: int, rounds: int, folder: Path | None) -> None:
     """A campaign from the click to the last letter, beside Debian's smtp-source."""
     _leave(mail.run(mails, rounds, folder))
+
+
+@main.command("mail-delayed")
+@click.option("--mails", default=30_000, show_default=True)
+@click.option("--connections", default=20, show_default=True, help="of each of two workers")
+@FOLDER
+def run_mail_delayed(mails: int, connections: int, folder: Path | None) -> None:
+    """A campaign to a mail server that lets everybody wait 20 ms for each answer."""
+    _leave(mail.delayed(mails, connections, folder))
+
+
+@main.command("planning")
+@click.option("--messages", default=1_000_000, show_default=True)
+@click.option("--rounds", default=3, show_default=True)
+@FOLDER
+def run_planning(messages: int, rounds: int, folder: Path | None) -> None:
+    """A campaign's rows from an audience, beside a bare INSERT … SELECT of the same rows."""
+    _leave(planning.run(messages, rounds, folder))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,11 @@ def seconds(root: int) -> float:
     return total / _TICKS
 
 
+def children(pid: int) -> list[int]:
+    """The processes that `pid` has started and that still run."""
+    return _processes()[1].get(pid, [])
+
+
 def parent(pid: int) -> int:
     """The process that started `pid`."""
     return int(_fields(Path(f"/proc/{pid}/stat").read_text())[1])

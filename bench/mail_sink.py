@@ -1,11 +1,16 @@
 """A mail server that takes everything and keeps nothing, for where Debian's smtp-sink is missing.
 
-It is slower than smtp-sink and shares the machine, so rates against it flatter nobody.
+It is slower than smtp-sink and shares the machine, so rates against it flatter nobody. It can let
+everybody wait for each answer, as a server far away does.
 """
 
 import selectors
 import socket
 import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 
 class _Line:
@@ -13,11 +18,12 @@ class _Line:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock, self.said, self.in_text = sock, b"", False
+        self.late: deque[tuple[float, bytes]] = deque()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.sendall(b"220 sink\r\n")
 
-    def serve(self) -> bool:
-        """Answer what has come; False when the client has gone."""
+    def serve(self, delay: float) -> bool:
+        """Answer what has come, after `delay` seconds; False when the client has gone."""
         data = self.sock.recv(262_144)
         if not data:
             return False
@@ -36,8 +42,16 @@ class _Line:
                 break
             self.said = rest
             answers.append(self._answer(line[:4].upper()))
-        if answers:
+        if answers and delay:
+            self.late.append((time.monotonic() + delay, b"".join(answers)))
+        elif answers:
             self.sock.sendall(b"".join(answers))
+        return True
+
+    def send_late(self, now: float) -> bool:
+        """Send the answers whose time has come."""
+        while self.late and self.late[0][0] <= now:
+            self.sock.sendall(self.late.popleft()[1])
         return True
 
     def _answer(self, verb: bytes) -> bytes:
@@ -49,25 +63,35 @@ class _Line:
         return b"250 fine\r\n"
 
 
-def main(port: int) -> None:
+def main(port: int, delay: float) -> None:
     """Serve until killed."""
     selector = selectors.DefaultSelector()
     listener = socket.create_server(("127.0.0.1", port), backlog=256)
     selector.register(listener, selectors.EVENT_READ, None)
+    lines: set[_Line] = set()
     while True:
-        for key, _ in selector.select():
+        due = min((line.late[0][0] for line in lines if line.late), default=None)
+        wait = None if due is None else max(due - time.monotonic(), 0)
+        for key, _ in selector.select(wait):
             if key.data is None:
-                sock, _ = listener.accept()
-                selector.register(sock, selectors.EVENT_READ, _Line(sock))
-                continue
-            try:
-                alive = key.data.serve()
-            except OSError:
-                alive = False
-            if not alive:
+                line = _Line(listener.accept()[0])
+                lines.add(line)
+                selector.register(line.sock, selectors.EVENT_READ, line)
+            elif not _alive(partial(key.data.serve, delay)):
                 selector.unregister(key.fileobj)
+                lines.discard(key.data)
                 key.data.sock.close()
+        now = time.monotonic()
+        for line in lines:
+            _alive(partial(line.send_late, now))
+
+
+def _alive(do: Callable[[], bool]) -> bool:
+    try:
+        return do()
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), float((sys.argv[2:] or ["0"])[0]))

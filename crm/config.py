@@ -1,6 +1,7 @@
 """Settings: one frozen value, read from the environment once, checked at start, documented."""
 
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from email.utils import parseaddr
@@ -70,6 +71,11 @@ class Config:
     smtp_tls: str = _setting(
         "CRM_SMTP_TLS", "starttls", "starttls, tls (from the first byte, port 465) or none"
     )
+    smtp_ca_file: str = _setting(
+        "CRM_SMTP_CA_FILE",
+        "",
+        "a file of certificates (PEM) to trust beside the system's, for a mail server of your own",
+    )
     smtp_user: str = _setting(
         "CRM_SMTP_USER", "", "name to sign in with; without one, none is sent"
     )
@@ -89,6 +95,11 @@ class Config:
         "what a worker that died was sending is decided by others after this time",
         low=2,
         high=3600,
+    )
+    track_links: bool = _setting(
+        "CRM_TRACK_LINKS",
+        True,
+        "0: links of marketing mails lead straight to what they name, and nothing is counted",
     )
     sms_provider: str = _setting(
         "CRM_SMS_PROVIDER", "", "gateway of text messages: aliyun, tencent or twilio"
@@ -148,6 +159,8 @@ class Config:
             raise BadSetting("CRM_SMTP_TLS must be starttls, tls or none")
         if self.smtp_host and not _is_sender(self.smtp_from):
             raise BadSetting("CRM_SMTP_FROM must be an address, as Shop <shop@example.com>")
+        if self.smtp_ca_file and not _is_certificates(self.smtp_ca_file):
+            raise BadSetting("CRM_SMTP_CA_FILE must name a file of certificates in PEM")
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise BadSetting("CRM_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR")
 
@@ -194,6 +207,14 @@ def _is_sender(text: str) -> bool:
     _, address = parseaddr(text)
     plain = address.isascii() and address.isprintable() and not set(address) & set("<> ")
     return plain and text.isprintable() and 0 < address.find("@") < len(address) - 1
+
+
+def _is_certificates(path: str) -> bool:
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError):
+        return False
+    return True
 
 
 def _parse(env: str, text: str, default: object) -> object:

@@ -27,7 +27,7 @@ from crm.members import stores_api as stores
 from crm.members.tiers import api as tiers
 from crm.messages import api as messages
 from crm.messages import callbacks_api as callbacks
-from crm.messages import facts, unsubscribe
+from crm.messages import facts, links_page, unsubscribe
 from crm.messages import inbox_api as inbox
 from crm.messages import jobs as message_jobs
 from crm.messages import templates_api as templates
@@ -108,5 +108,6 @@ INSTALLERS: Sequence[Callable[[Flask], None]] = (
     awards.install,
     console.install,
     unsubscribe.install,
+    links_page.install,
     short_ways.install,
 )

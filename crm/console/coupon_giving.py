@@ -11,7 +11,7 @@ from crm import clock
 from crm.console import coupon_words, mistakes
 from crm.console.blueprint import blp
 from crm.console.settings_page import manner_at
-from crm.coupons import documents, issuing, redemption, templates, trail
+from crm.coupons import documents, issuing, returning, templates, trail
 from crm.coupons.template_schemas import Code
 from crm.db import transaction
 from crm.http import Schema, fields
@@ -81,7 +81,7 @@ def void_coupon() -> Response:
     given = {name: request.form.get(name, "") for name in ("code", "reason")}
     body = mistakes.load(TakenIn(), given)
     with transaction():
-        coupon, template = redemption.void(body["code"], reason=body["reason"], now=now)
+        coupon, template = returning.void(body["code"], reason=body["reason"], now=now)
         trail.voided(coupon, reason=body["reason"], now=now)
         template_id = template.id
     return redirect(url_for("console.coupon", template_id=template_id, state="void"), 303)

@@ -8,7 +8,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from crm import clock
-from crm.console import forms, ladder_form, ladder_told, mistakes
+from crm.console import forms, ladder_coupons, ladder_form, ladder_told, mistakes
 from crm.console.blueprint import blp
 from crm.console.forms import Form
 from crm.console.ladder_form import EFFECTIVE, SETTINGS, asked_leaves, plain_leaves
@@ -152,6 +152,7 @@ def _page(
         settings=SETTINGS,
         effective=EFFECTIVE,
         tiers=[_tier(form, place, members) for place in places],
+        coupons=ladder_coupons.options(form, places, now),
         facts=list(ladder_told.facts(current, manner).values()),
         version=read,
         base=base,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from crm.console import forms, telling
+from crm.console import forms, ladder_coupons, telling
 from crm.console.forms import Manner
 from crm.console.ladder_form import PLAIN, SETTINGS
 from crm.console.ladder_words import WORDS
@@ -20,6 +20,7 @@ Facts = dict[str, tuple[str, str]]
 def facts(document: Mapping[str, Any], manner: Manner) -> Facts:
     """Every value of a ladder: what it is called and what it says, by a stable key."""
     found: Facts = {}
+    document = ladder_coupons.with_names(document)
     names = [_name(tier) for tier in document["tiers"]]
     found[ORDER] = (gettext(N_("Tiers, lowest first")), " < ".join(names))
     for tier in document["tiers"]:

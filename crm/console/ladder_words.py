@@ -40,7 +40,6 @@ HINTS = {
     "/window/months": N_("For “the last months”."),
     "code": N_("What programs call it; members keep their tier by it."),
     "multiplier": N_("A decimal such as 1.2."),
-    "benefits/monthly_coupons": N_("One on each line."),
 }
 MATCHES = {"any": N_("any one of these"), "all": N_("all of these")}
 CHOICES = {

@@ -37,6 +37,15 @@ MARKS = {
     State.FAILED: "r-tag--danger",
     State.UNKNOWN: "r-tag--warn",
 }
+TROUBLES = {
+    "unreachable": N_("nobody answers there"),
+    "tls_failed": N_("no TLS came about, and in clear nothing is sent"),
+    "certificate_untrusted": N_("nobody whom we trust vouches for its certificate"),
+    "certificate_expired": N_("its certificate has expired"),
+    "certificate_of_other": N_("its certificate is for another name"),
+    "sign_in_refused": N_("it does not let us sign in"),
+    "not_served": N_("it answers, but takes nothing from us"),
+}
 REASONS = {
     Reason.OPTED_OUT: N_("wants no such messages"),
     Reason.NO_ADDRESS: N_("has no address for this channel"),

@@ -146,6 +146,7 @@ def _provider(row: Any, zone: tzinfo) -> dict[str, Any]:
         "name": row.name,
         "away": formats.clock_time(away, zone) if away else "",
         "failures": row.failures,
+        "trouble": gettext(message_words.TROUBLES.get(row.trouble, "")) if row.trouble else "",
     }
 
 

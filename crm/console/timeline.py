@@ -167,10 +167,32 @@ def _note(teller: Teller, data: Mapping[str, Any]) -> Told:
     return Told("msg", say(N_("Note by {author}"), author=data["author"]), data["text"])
 
 
+def _coupon_given(teller: Teller, data: Mapping[str, Any]) -> Told:
+    return Told("coupon", say(N_("Got the coupon {name}"), name=_coupon(data)), data["code"])
+
+
+def _coupon_used(teller: Teller, data: Mapping[str, Any]) -> Told:
+    order = teller.orders.get((data["channel"], data["order_no"]))
+    goods = member_orders.goods(order) if order else data["order_no"] or ""
+    return Told("coupon", say(N_("Used the coupon {name}"), name=_coupon(data)), goods, "good")
+
+
+def _coupon_voided(teller: Teller, data: Mapping[str, Any]) -> Told:
+    title = say(N_("The coupon {name} was taken back"), name=_coupon(data))
+    return Told("coupon", title, data["reason"] or "", "warn")
+
+
+def _coupon(data: Mapping[str, Any]) -> str:
+    return data["template"]["name"]
+
+
 TELLERS: dict[str, Callable[[Teller, Mapping[str, Any]], Told]] = {
     "order": _order,
     "refund": _refund,
     "points": _points,
+    "coupon_given": _coupon_given,
+    "coupon_used": _coupon_used,
+    "coupon_voided": _coupon_voided,
     "tier_changed": _tier_changed,
     "tier_kept": _tier_kept,
     "consent": _consent,

@@ -11,7 +11,7 @@ from flask import Response
 from sqlalchemy import text
 
 from crm import clock
-from crm.coupons import alphabet, documents, guessing, redemption, templates, trail
+from crm.coupons import alphabet, documents, guessing, redemption, returning, templates, trail
 from crm.coupons.errors import CouponNotFound
 from crm.coupons.redemption import Asked, Verdict
 from crm.coupons.schemas import (
@@ -130,7 +130,7 @@ def release(body: dict[str, Any], code: str):
     """Give the coupon free, from its cart or from the order that has used it."""
     now = clock.now()
     named = body.get("order_no") is not None
-    coupon, template = redemption.release(
+    coupon, template = returning.release(
         code,
         now=now,
         reference=body.get("reference"),
@@ -148,7 +148,7 @@ def release(body: dict[str, Any], code: str):
 def void(body: dict[str, Any], code: str):
     """Take back a coupon that was not used."""
     now = clock.now()
-    coupon, template = redemption.void(code, reason=body["reason"], now=now)
+    coupon, template = returning.void(code, reason=body["reason"], now=now)
     trail.voided(coupon, reason=body["reason"], now=now)
     return documents.coupon(coupon, template, now)
 

@@ -1,4 +1,4 @@
-"""Coupons are looked at, reserved by carts, used by orders, given back, and taken back.
+"""Coupons are looked at, reserved by carts and used by orders; `returning` is the way back.
 
 All of it happens under the lock of the coupon's row, so the first use wins and there is never a
 second. What has expired or is no longer reserved is so at its own instant.
@@ -11,16 +11,15 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from crm.coupons import blocking, issuing, templates
+from crm.coupons import blocking, history, templates
 from crm.coupons.blocking import Asked
-from crm.coupons.errors import AlreadyUsed, CouponNotFound, CouponVoid, NotUsed, ReservedElsewhere
+from crm.coupons.errors import CouponNotFound
 from crm.coupons.models import Coupon, CouponTemplate
 from crm.coupons.worth import most, worth
 from crm.db import db
 from crm.errors import Refused
-from crm.http.fields import instant_text
 
-__all__ = ["Asked", "Verdict", "release", "reserve", "use", "validate", "void", "worth"]
+__all__ = ["Asked", "Verdict", "reserve", "use", "validate", "worth"]
 
 USUAL = timedelta(minutes=15)
 LONGEST = timedelta(days=7)
@@ -70,7 +69,8 @@ def lock(codes: Iterable[str]) -> tuple[dict[str, Coupon], dict[UUID, CouponTemp
     return coupons, templates.lock([one.template_id for one in coupons.values()])
 
 
-def _locked(code: str) -> tuple[Coupon, CouponTemplate]:
+def locked(code: str) -> tuple[Coupon, CouponTemplate]:
+    """A coupon and its template under lock. Raises `CouponNotFound`."""
     coupons, found = lock([code])
     if code not in coupons:
         raise CouponNotFound()
@@ -102,7 +102,7 @@ def judge(
     is_loose = coupon.member_id is None and asked.member_id is not None
     if is_loose and template.per_member_limit is not None:
         assert asked.member_id is not None
-        had = issuing.times_had(template, asked.member_id)
+        had = history.times_had(template, asked.member_id)
     cost = cost_of(template, discount if given is None else given)
     found = blocking.reasons(coupon, template, asked, now=now, had=had, off=cost)
     return Verdict(coupon, template, found, discount)
@@ -125,7 +125,7 @@ def reserve(code: str, asked: Asked, *, now: datetime, ttl: timedelta = USUAL) -
     """
     assert asked.reference is not None
     assert timedelta() < ttl <= LONGEST, ttl
-    verdict = judge(*_locked(code), asked, now=now)
+    verdict = judge(*locked(code), asked, now=now)
     verdict.require()
     keep(verdict.coupon, asked.reference, now + ttl)
     db.session.flush()
@@ -145,7 +145,7 @@ def use(code: str, asked: Asked, *, now: datetime, discount: int | None = None) 
     `CouponNotFound`, or the first reason that blocks it.
     """
     assert asked.order is not None
-    verdict = judge(*_locked(code), asked, now=now, given=discount)
+    verdict = judge(*locked(code), asked, now=now, given=discount)
     verdict.require()
     off = verdict.discount if discount is None else discount
     spend(verdict.coupon, verdict.template, asked, off, now=now)
@@ -176,86 +176,3 @@ def spend(
     coupon.used_channel, coupon.used_order_no = asked.order
     coupon.used_member = asked.member_id or coupon.member_id
     coupon.committed, coupon.reserved_for, coupon.reserved_until = 0, None, None
-
-
-def release(
-    code: str,
-    *,
-    now: datetime,
-    reference: str | None = None,
-    order: tuple[str, str] | None = None,
-) -> tuple[Coupon, CouponTemplate]:
-    """Give a coupon free: from its cart, or (`order`) from the order that has used it.
-
-    What is free stays free. Raises `CouponNotFound`, `CouponVoid`, `ReservedElsewhere`,
-    `AlreadyUsed`, `NotUsed`.
-    """
-    coupon, template = _locked(code)
-    if coupon.state == "void":
-        raise CouponVoid()
-    if order is not None:
-        if coupon.state == "used" and order != (coupon.used_channel, coupon.used_order_no):
-            raise NotUsed()
-        give_back(coupon, template, now=now)
-    elif coupon.state == "used":
-        assert coupon.used_at is not None
-        raise AlreadyUsed(used_at=instant_text(coupon.used_at))
-    elif coupon.is_reserved(now) and reference not in (None, coupon.reserved_for):
-        assert coupon.reserved_until is not None
-        raise ReservedElsewhere(reserved_until=instant_text(coupon.reserved_until))
-    let_go(coupon)
-    db.session.flush()
-    return coupon, template
-
-
-def let_go(coupon: Coupon) -> None:
-    """End a reservation."""
-    if coupon.state == "reserved":
-        coupon.state, coupon.reserved_for, coupon.reserved_until = "issued", None, None
-
-
-def give_back(coupon: Coupon, template: CouponTemplate, *, now: datetime) -> None:
-    """Undo the use of a coupon that is locked. Its last day stays what it was."""
-    if coupon.state != "used":
-        return
-    template.used -= 1
-    template.value_used -= coupon.value_used
-    if coupon.member_id is None:
-        template.issued -= 1
-        template.pool += 1
-    coupon.state, coupon.value_used = "issued", 0
-    coupon.used_at = coupon.used_channel = coupon.used_order_no = coupon.used_member = None
-    if coupon.member_id is not None and coupon.state_at(now) != "expired":
-        coupon.committed = _commitment(template)
-        template.committed += coupon.committed
-
-
-def _commitment(template: CouponTemplate) -> int:
-    """What a coupon that is open again may cost, as far as the budget still has it."""
-    cost = most(template) or 0
-    if template.budget is None:
-        return cost
-    return min(cost, template.budget - template.value_used - template.committed)
-
-
-def void(code: str, *, reason: str, now: datetime) -> tuple[Coupon, CouponTemplate]:
-    """Take a coupon back that was not used; what is void stays so.
-
-    It counts no more against stock, budget and limits. Raises `CouponNotFound`, `AlreadyUsed`.
-    """
-    coupon, template = _locked(code)
-    if coupon.state == "used":
-        assert coupon.used_at is not None
-        raise AlreadyUsed(used_at=instant_text(coupon.used_at))
-    if coupon.state == "void":
-        return coupon, template
-    let_go(coupon)
-    template.committed -= coupon.committed
-    if coupon.member_id is None:
-        template.pool -= 1
-    else:
-        template.issued -= 1
-    coupon.state, coupon.voided_at, coupon.void_reason = "void", now, reason
-    coupon.committed = 0
-    db.session.flush()
-    return coupon, template

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from crm import clock
-from crm.coupons import documents, issuing, pool, templates
+from crm.coupons import documents, issuing, pool, templates, trail
 from crm.coupons.schemas import CouponOut, CouponPage, CouponQuery, IssueCouponIn
 from crm.coupons.template_schemas import (
     CouponCodesIn,
@@ -120,4 +120,6 @@ def issue(body: dict[str, Any], id: UUID):
         now=now,
         source=(principal().kind, principal().name),
     )
+    if new:
+        trail.given(coupon, member_id, now=now)
     return documents.coupon(coupon, templates.get(id), now), 201 if new else 200

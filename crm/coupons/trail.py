@@ -8,7 +8,7 @@ from crm.coupons.models import Coupon
 
 
 def given(coupon: Coupon, member_id: UUID, *, now: datetime) -> None:
-    """A member of staff gave a coupon."""
+    """Staff or a program gave a coupon."""
     _note("coupon.given", coupon, now, member_id=member_id)
 
 

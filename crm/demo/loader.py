@@ -21,6 +21,7 @@ from crm import clock, installation, worker
 from crm.app import create_app
 from crm.config import Config
 from crm.db import config, db, transaction
+from crm.demo import offers
 from crm.demo.places import STORES
 from crm.demo.shop import ZONE, Shop
 from crm.members import jobs as members_jobs
@@ -41,10 +42,11 @@ Write = Callable[[tuple[Any, ...], datetime], None]
 
 
 def load(report: Report, shop: Shop | None = None) -> bool:
-    """Load the demo shop, or what is missing of it; False when it was there already."""
+    """Load the demo shop, or what is missing of it; False when its history was there already."""
     state = installation.read(STATE) or _begin()
     db.session.rollback()
     if state["done"]:
+        offers.add(clock.now())  # a shop that was loaded before there were any
         return False
     shop = shop or Shop.open(config().demo_data)
     today = date.fromisoformat(state["today"])
@@ -165,6 +167,7 @@ def _finish(report: Report) -> None:
         lambda: order_jobs.review(slot),
         lambda: members_jobs.refresh_ranking(slot),
         _segment,
+        lambda: offers.add(clock.now()),
     ]
     for done, step in enumerate(steps):
         report("follow-up", done, len(steps))

@@ -17,6 +17,7 @@ from crm.db import as_rows, config, db
 from crm.messages import eligibility, facts, wording
 from crm.messages.channels.provider import Outgoing
 from crm.messages.eligibility import Verdict
+from crm.messages.flight import Flight
 from crm.messages.links import Links
 from crm.messages.policy import Policy
 from crm.messages.states import PURPOSES, Reason, State
@@ -54,6 +55,16 @@ MARK = text("""
 START: tuple[datetime, UUID] = (datetime.fromisoformat("1970-01-01T00:00:00+00:00"), UUID(int=0))
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim came to: how many messages were looked at, those that go, and where it is
+    written down which of them were begun, for providers that want it."""
+
+    looked_at: int = 0
+    batch: Sequence[Outgoing] = ()
+    flight: Flight | None = None
+
+
 @dataclass
 class Claimer:
     """Takes the batches of one channel, service messages first, each lane from its front to its
@@ -66,23 +77,30 @@ class Claimer:
     channel: str
     provider: str
     links: Links
+    keeps_journal: bool = False
+    counts: bool = True  # whether links of marketing lead here first
     seen: dict[str, tuple[datetime, UUID]] = field(default_factory=dict)
 
     def start_over(self) -> None:
         """Look from the front again."""
         self.seen.clear()
 
-    def claim(self, most: int, policy: Policy, now: datetime) -> tuple[int, list[Outgoing]]:
-        """At most `most` messages: how many were looked at, and those that go."""
+    def claim(self, most: int, policy: Policy, now: datetime) -> Claimed:
+        """At most `most` messages."""
         rows: list[Row[Any]] = []
         for purpose in reversed(PURPOSES):
             if len(rows) < most:
                 rows += self._lane(purpose, most - len(rows), now)
         if not rows:
-            return 0, []
+            return Claimed()
         claimed = [(row.id, row.purpose, row.zone) for row in rows]
         verdicts = eligibility.judge(self.channel, claimed, policy, now)
-        return len(rows), self._mark(verdicts, now)
+        batch = self._mark(verdicts, now)
+        if not batch or not self.keeps_journal:
+            return Claimed(len(rows), batch)
+        flight = Flight(self.channel, batch)
+        flight.open()
+        return Claimed(len(rows), batch, flight)
 
     def _lane(self, purpose: str, most: int, now: datetime) -> Sequence[Row[Any]]:
         due_at, last = self.seen.get(purpose, START)
@@ -122,9 +140,10 @@ class Claimer:
 
     def _outgoing(self, row: Row[Any], version: wording.Version, known: facts.Facts) -> Outgoing:
         language = wording.choose(version, row.locale)
-        unsubscribe = None
+        unsubscribe = counted = None
         if row.purpose == "marketing":
             unsubscribe = self.links.unsubscribe(row.member_id, self.channel, row.id)
+            counted = self.links.counted(row.id) if language.counts and self.counts else None
         given = facts.values_of(
             known,
             row.variables,
@@ -132,6 +151,7 @@ class Claimer:
             member_no=row.member_no,
             locale=language.locale,
             unsubscribe=unsubscribe,
+            counted=counted,
         )
         return Outgoing(
             id=row.id,
@@ -145,6 +165,7 @@ class Claimer:
             template=(row.template_id, row.template_version),
             attempt=row.attempts + 1,
             unsubscribe=unsubscribe,
+            by_consent=row.by_consent,
         )
 
 

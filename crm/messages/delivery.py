@@ -1,27 +1,32 @@
 """Delivery: claim, judge, commit `sending`, call the provider, record; until nothing is due.
 
-Any number of workers do this at once. No transaction is open while a provider is talked to. What
-was recorded of one batch and the claim of the next share a transaction, so a batch costs one.
+Any number of workers do this at once. No transaction is open while a provider is talked to. While
+one batch is with it, what came of the batch before is recorded and the next one is claimed.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import text
 
 from crm import clock
 from crm.db import config, db, transaction
 from crm.messages import channels, policy, recording, throttle
-from crm.messages.channels.provider import Accepted, Outcome, Outgoing, Provider, TryLater
-from crm.messages.claiming import Claimer
+from crm.messages.channels.provider import Accepted, Careful, Outcome, Outgoing, Provider, TryLater
+from crm.messages.claiming import Claimed, Claimer
+from crm.messages.desk import Desk
+from crm.messages.flight import Flight
 from crm.messages.links import Links
 from crm.messages.recording import Tried
 from crm.messages.states import CHANNELS, Reason
 from crm.queue import stopping
 
 CALL_SHARE = 0.7  # of a lease: a call that takes longer is over before somebody else decides
+STALE_SECONDS = 2  # a batch that waited longer is put back, to be judged anew
+AT_ONCE = TryLater("not_begun", counts=False, at_once=True)
 
 OFF = text("""
     WITH due AS (
@@ -41,7 +46,30 @@ DUE = text("""
     ORDER BY place
 """)
 
-Batch = Sequence[tuple[Outgoing, Outcome]]
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A batch that came back from the provider."""
+
+    pairs: Sequence[tuple[Outgoing, Outcome]] = ()
+    flight: Flight | None = None
+    seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A batch to send. `granted`: so many the provider may be given now; if none, there is another
+    in `wait`. `at`: when it was judged, by `time.monotonic()`."""
+
+    claimed: Claimed
+    granted: int
+    wait: timedelta
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there may be more."""
+        return 0 < self.claimed.looked_at == self.granted
 
 
 @dataclass
@@ -76,67 +104,112 @@ def deliver(channel: str, *, until: float, on_crowd: Callable[[], object]) -> Pa
     provider = channels.provider_of(channel)
     if provider is None:
         return Pass(looked_at=_fail_all(channel))
-    claimer = Claimer(channel, provider.name, Links(config()))
-    found, sent = Pass(), ()
-    while True:
+    found, last, work = Pass(), Sent(), Work(channel, provider)
+    with Desk() as desk:
+        turn = work.next(last)
+        while True:
+            if turn.claimed.looked_at == provider.batch and not found.looked_at:
+                on_crowd()
+            more = turn.is_full and not stopping.is_set() and time.monotonic() < until
+            # What is slow is not claimed ahead: it would grow old while it waits.
+            ahead = more and last.seconds < work.stale_seconds / 2
+            coming = desk.ask(partial(work.next, last)) if ahead else work.record(last)
+            last = work.send(turn)
+            found.looked_at += turn.claimed.looked_at
+            found.sent += sum(isinstance(outcome, Accepted) for _, outcome in last.pairs)
+            if not more:
+                work.record(last)
+                found.more = turn.is_full
+                found.again_in = turn.wait if turn.granted == 0 else None
+                return found
+            if coming:
+                turn = coming.result()
+            else:
+                turn, last = work.next(last), Sent(seconds=last.seconds)
+
+
+class Work:
+    """The steps of one worker's pass over a channel."""
+
+    def __init__(self, channel: str, provider: Provider | Careful) -> None:
+        self.channel, self.provider = channel, provider
+        self.claimer = Claimer(
+            channel,
+            provider.name,
+            Links(config()),
+            keeps_journal=getattr(provider, "keeps_journal", False),
+            counts=config().track_links,
+        )
+        self.lease = config().message_lease_seconds
+        self.stale_seconds = min(STALE_SECONDS, 0.2 * self.lease)
         with transaction():
-            rules = policy.current()
-        granted, wait = throttle.take(provider.name, provider.batch, rules.rates.get(provider.name))
-        looked_at, batch = _turn(claimer, provider, sent, granted, rules)
-        throttle.give_back(provider.name, granted - len(batch))
-        if looked_at == provider.batch and not found.looked_at:
-            on_crowd()
-        sent = _send(provider, batch)
-        found.looked_at += looked_at
-        found.sent += sum(isinstance(outcome, Accepted) for _, outcome in sent)
-        found.more = 0 < looked_at == granted
-        found.again_in = wait if granted == 0 else None
-        if granted == 0 or looked_at < granted or stopping.is_set() or time.monotonic() >= until:
-            _turn(claimer, provider, sent, 0, rules)
-            return found
+            self.rules = policy.current()
 
+    def next(self, last: Sent) -> Turn:
+        """Record one batch and claim the next: in one transaction, unless something was not sent.
 
-def _turn(
-    claimer: Claimer, provider: Provider, sent: Batch, most: int, rules: policy.Policy
-) -> tuple[int, list[Outgoing]]:
-    """Record one batch and claim the next: in one transaction, unless something was not sent.
-
-    What was not sent unlocks days of members in another order than a claim locks them.
-    """
-    if sent and not all(isinstance(outcome, Accepted) for _, outcome in sent):
+        What was not sent unlocks days of members in another order than a claim locks them.
+        """
+        provider = self.provider
         with transaction():
-            _record(claimer.channel, provider, sent, rules)
-        sent = ()
-    if not sent and not most:
-        return 0, []
-    with transaction():
-        _record(claimer.channel, provider, sent, rules)
-        return claimer.claim(most, rules, clock.now()) if most else (0, [])
+            self.rules = rules = policy.current()
+        rate = rules.rates.get(provider.name)
+        granted, wait = throttle.take(provider.name, provider.batch, rate)
+        if not all(isinstance(outcome, Accepted) for _, outcome in last.pairs):
+            self.record(last)
+            last = Sent()
+        with transaction():
+            self._record(last)
+            claimed = Claimed()
+            if granted:
+                claimed = self.claimer.claim(granted, rules, clock.now())
+        throttle.give_back(provider.name, granted - len(claimed.batch))
+        return Turn(claimed, granted, wait)
 
+    def send(self, turn: Turn) -> Sent:
+        """Give a batch to the provider; one that is old is put back."""
+        batch, began = turn.claimed.batch, time.monotonic()
+        if not batch:
+            return Sent(flight=turn.claimed.flight)
+        if began - turn.at > self.stale_seconds:
+            return Sent([(one, AT_ONCE) for one in batch], turn.claimed.flight)
+        outcomes = self._outcomes(turn, self.lease * CALL_SHARE - (began - turn.at))
+        assert len(outcomes) == len(batch), self.provider.name
+        unreachable = [one for one in outcomes if isinstance(one, TryLater) and not one.counts]
+        if len(unreachable) == len(batch):
+            throttle.away(self.provider.name, unreachable[0].code)
+        else:
+            throttle.back(self.provider.name)
+        pairs = list(zip(batch, outcomes, strict=True))
+        return Sent(pairs, turn.claimed.flight, time.monotonic() - began)
 
-def _send(provider: Provider, batch: Sequence[Outgoing]) -> Batch:
-    if not batch:
-        return ()
-    seconds = config().message_lease_seconds * CALL_SHARE
-    outcomes = provider.send(batch, seconds=seconds)
-    assert len(outcomes) == len(batch), provider.name
-    unreachable = [one for one in outcomes if isinstance(one, TryLater) and not one.counts]
-    if len(unreachable) == len(batch):
-        throttle.away(provider.name)
-    else:
-        throttle.back(provider.name)
-    return list(zip(batch, outcomes, strict=True))
+    def record(self, sent: Sent) -> None:
+        """Write down what came of a batch, in a transaction of its own."""
+        if sent.pairs:
+            with transaction():
+                self._record(sent)
 
+    def _outcomes(self, turn: Turn, seconds: float) -> Sequence[Outcome]:
+        batch, flight = turn.claimed.batch, turn.claimed.flight
+        if flight is None:
+            return self.provider.send(batch, seconds=seconds)
+        return self.provider.send(batch, seconds=seconds, journal=flight)  # type: ignore[call-arg]
 
-def _record(channel: str, provider: Provider, sent: Batch, rules: policy.Policy) -> None:
-    pairs: list[tuple[Tried, Outcome]] = [(recording.tried(one), was) for one, was in sent]
-    recording.record(
-        channel,
-        pairs,
-        honours_references=provider.honours_references,
-        policy=rules,
-        now=clock.now(),
-    )
+    def _record(self, sent: Sent) -> None:
+        if not sent.pairs:
+            return
+        pairs: list[tuple[Tried, Outcome]] = [
+            (recording.tried(one), outcome) for one, outcome in sent.pairs
+        ]
+        recording.record(
+            self.channel,
+            pairs,
+            honours_references=self.provider.honours_references,
+            policy=self.rules,
+            now=clock.now(),
+        )
+        if sent.flight is not None:
+            sent.flight.close()
 
 
 def _fail_all(channel: str) -> int:

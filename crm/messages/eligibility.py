@@ -7,7 +7,7 @@ A service message for a record that was merged goes to the one that lives on; ma
 for that one gets his own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -30,7 +30,7 @@ JUDGE = text("""
            b.fence, b.template_id, b.template_version, b.variables, z.day, z.opens_at, z.zone,
            m.name, m.member_no, a.value AS address,
            CASE WHEN b.source_type = 'test' THEN coalesce(b.locale, m.locale) ELSE m.locale END
-               AS locale,
+               AS locale, b.source_type <> 'test' AS by_consent,
            CASE
                WHEN s.state = 'stopped' THEN 'stopped'
                WHEN s.state = 'paused' THEN 'paused'
@@ -84,13 +84,6 @@ JUDGE = text("""
     ORDER BY b.priority DESC, b.due_at, b.id
 """)
 
-HOLD_DAYS = text("""
-    INSERT INTO message_day AS d (member_id, day)
-    SELECT r.member_id, r.day
-    FROM json_to_recordset(CAST(:rows AS json)) AS r (member_id uuid, day date)
-    ORDER BY r.member_id, r.day
-    ON CONFLICT (member_id, day) DO UPDATE SET sent = d.sent
-""")
 DAYS = text("""
     SELECT member_id, day, sent FROM message_day
     WHERE member_id = ANY(:members) AND day >= :since AND sent > 0
@@ -185,7 +178,7 @@ def _cap(
 
     `rivals` stand in the order in which they go: priority first, then age.
     """
-    days = _hold(rivals)
+    days = _counted(rivals)
     members = list({one.row.member_id for one in rivals})
     waiting: dict[UUID, list[int]] = {}
     values = {"members": members, "ids": [one.row.id for one in rivals], "now": now}
@@ -193,7 +186,7 @@ def _cap(
         waiting.setdefault(member_id, []).append(priority)
     stays: dict[UUID, Verdict] = {}
     never = 0 in (policy.per_day, policy.per_week)
-    going: dict[tuple[UUID, date], int] = {}
+    back: dict[tuple[UUID, date], int] = {}
     for one in rivals:
         row, sent = one.row, days.setdefault(one.row.member_id, {})
         first = row.day
@@ -205,22 +198,27 @@ def _cap(
             stays[row.id] = replace(one, state=State.WAITING, due_at=now + YIELD)
         else:
             sent[row.day] = sent.get(row.day, 0) + 1
-            going[row.member_id, row.day] = going.get((row.member_id, row.day), 0) + 1
-    count(going)
+            continue
+        back[row.member_id, row.day] = back.get((row.member_id, row.day), 0) - 1
+    count(back)
     return stays
 
 
-def _hold(rivals: Iterable[Verdict]) -> dict[UUID, dict[date, int]]:
-    """Lock the members' days, then read what was sent on them and in the week before."""
-    keys = {(one.row.member_id, one.row.day) for one in rivals}
-    db.session.execute(
-        HOLD_DAYS, {"rows": as_rows([{"member_id": m, "day": day} for m, day in keys])}
-    )
-    since = min(day for _, day in keys) - REMEMBERED
+def _counted(rivals: Sequence[Verdict]) -> dict[UUID, dict[date, int]]:
+    """Count all rivals, which locks their days; then read what was sent before them, on those days
+    and in the week before. Nearly all go, so that counting again is rare."""
+    going: dict[tuple[UUID, date], int] = {}
+    for one in rivals:
+        key = (one.row.member_id, one.row.day)
+        going[key] = going.get(key, 0) + 1
+    count(going)
+    since = min(day for _, day in going) - REMEMBERED
     found: dict[UUID, dict[date, int]] = {}
-    members = list({member_id for member_id, _ in keys})
+    members = list({member_id for member_id, _ in going})
     for row in db.session.execute(DAYS, {"members": members, "since": since}):
-        found.setdefault(row.member_id, {})[row.day] = row.sent
+        before = row.sent - going.get((row.member_id, row.day), 0)
+        if before > 0:
+            found.setdefault(row.member_id, {})[row.day] = before
     return found
 
 

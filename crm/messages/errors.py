@@ -17,6 +17,13 @@ class TemplateCodeTaken(Refused):
     detail = N_("There is a template with this code already.")
 
 
+class TemplateArchived(Refused):
+    """Nothing new is planned with a template that was archived (409); `template` is its code."""
+
+    code = "template_archived"
+    detail = N_("The template {template} was archived. Restore it, or choose another.")
+
+
 class TemplateChanged(Refused):
     """The template was changed since it was read (409); `version` is the newest."""
 

@@ -61,6 +61,7 @@ def values_of(
     member_no: str,
     locale: str,
     unsubscribe: str | None,
+    counted: str | None = None,
 ) -> dict[str, Any]:
     """All that a template can name, for one member: what came with the message goes before what
     was looked up, but for `member`, `shop` and the way out, whose place nothing takes."""
@@ -71,6 +72,9 @@ def values_of(
     member = {"name": name, "member_no": member_no, "locale": locale}
     given = variables.get("links")
     links = dict(given) if isinstance(given, Mapping) else {}
+    links.pop("counted", None)
+    if counted is not None:
+        links["counted"] = counted  # how the addresses of the message's own links begin
     if unsubscribe is not None:
         links["unsubscribe"] = unsubscribe
     return found | {

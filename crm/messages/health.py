@@ -34,7 +34,7 @@ STANDING = text("""
             WHERE state = 'unknown' LIMIT :most) AS u) AS unknown
 """)
 PROVIDERS = text("""
-    SELECT name, failures,
+    SELECT name, failures, trouble,
            CASE WHEN away_until > clock_timestamp() THEN away_until END AS away_until
     FROM message_provider ORDER BY name
 """)
@@ -61,7 +61,7 @@ def standing(now: datetime) -> Standing:
 
 
 def providers() -> Sequence[Any]:
-    """Those that were ever sent through: name, failures in a row, away until when."""
+    """Those that were ever sent through: name, failures in a row, away until when, and why."""
     return db.session.execute(PROVIDERS).all()
 
 

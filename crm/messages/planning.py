@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from crm.db import as_rows, db
 from crm.ids import digest_id
 from crm.messages import policy, waking
-from crm.messages.errors import TemplateNotFound
+from crm.messages.errors import TemplateArchived, TemplateNotFound
 from crm.messages.models import Message, MessageTemplate
 from crm.messages.states import Reason
 
@@ -46,12 +46,13 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Wording:
     """A version of a template, with the channel and the purpose that all its versions
-    share; no template for members who get nothing."""
+    share; no template for members who get nothing. `archived` is the code of one that is."""
 
     template_id: UUID | None
     version: int | None
     channel: str
     purpose: str
+    archived: str | None = None
 
 
 INSERT = """
@@ -88,7 +89,16 @@ def wording(template_id: UUID, version: int | None = None) -> Wording:
     found = db.session.get(MessageTemplate, template_id)
     if found is None or (version or 1) > found.version:
         raise TemplateNotFound()
-    return Wording(found.id, version or found.version, found.channel, found.purpose)
+    archived = found.code if found.archived_at is not None else None
+    return Wording(found.id, version or found.version, found.channel, found.purpose, archived)
+
+
+def _usable(template_id: UUID, version: int | None = None) -> Wording:
+    """As `wording`. Raises `TemplateArchived` too."""
+    said = wording(template_id, version)
+    if said.archived is not None:
+        raise TemplateArchived(template=said.archived)
+    return said
 
 
 def plan(
@@ -107,13 +117,13 @@ def plan(
     """Plan one message, due now or at `due_at`, worthless from `not_after` on.
 
     None: this occasion has had its message. `zone` counts for a member who has none (the policy's
-    if not given). `variables` fill the template. Raises `TemplateNotFound`.
+    if not given). `variables` fill the template. Raises `TemplateNotFound`, `TemplateArchived`.
     """
     row = {"member_id": member_id, "occasion": occasion, "variables": dict(variables or {})} | {
         "due_at": due_at,
         "not_after": not_after,
     }
-    values = _values(wording(template_id), source, priority, zone, now) | {"rows": as_rows([row])}
+    values = _values(_usable(template_id), source, priority, zone, now) | {"rows": as_rows([row])}
     found = db.session.execute(text(INSERT.format(select=GIVEN)), values).one_or_none()
     if found is None:
         return None
@@ -187,10 +197,10 @@ def of_occasion(occasion: str) -> Message | None:
 def _said(
     template_id: UUID | None, channel: str, purpose: str, version: int | None = None
 ) -> Wording:
-    """The template's version, or none of the channel and purpose given."""
+    """The template's version, or none of the channel and purpose given. Raises as `_usable`."""
     if template_id is None:
         return Wording(None, None, channel, purpose)
-    return wording(template_id, version)
+    return _usable(template_id, version)
 
 
 def _planned(

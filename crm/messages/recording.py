@@ -18,11 +18,13 @@ from crm.messages.channels.provider import (
     Outgoing,
     Refused,
     TryLater,
+    Withdrawn,
 )
 from crm.messages.policy import Policy
 from crm.messages.states import Reason, State
 
 RECORD = text("""
+    WITH done AS (
     UPDATE message m
     SET state = CASE WHEN m.state IN ('delivered', 'failed') THEN m.state ELSE r.state END,
         reason = CASE WHEN m.state IN ('delivered', 'failed') THEN m.reason ELSE r.reason END,
@@ -39,7 +41,10 @@ RECORD = text("""
       AND (m.state = 'sending' OR (r.state = 'sent' AND (m.state = 'unknown'
            -- a receipt was faster than this record of what it is about
            OR (m.state IN ('delivered', 'failed') AND m.sent_at IS NULL))))
-    RETURNING m.id, m.member_id, m.local_day, m.state, m.purpose
+    RETURNING m.member_id, m.local_day, m.state, m.purpose)
+    SELECT n.whole, done.* FROM (SELECT count(*) AS whole FROM done) AS n
+    LEFT JOIN done ON done.purpose = 'marketing' AND done.local_day IS NOT NULL
+                  AND done.state IN ('failed', 'waiting', 'suppressed')
 """)
 
 NOTE = text("""
@@ -87,7 +92,7 @@ def record(
     if not rows:
         return 0
     done = db.session.execute(RECORD, {"rows": as_rows(rows), "now": now}).all()
-    _uncount(done)
+    _uncount([row for row in done if row.member_id is not None])
     _note(pairs, now)
     bad = [
         one.address
@@ -95,7 +100,7 @@ def record(
         if isinstance(outcome, Refused) and outcome.bad_address and one.address
     ]
     suppressions.add(channel, bad, scope="all", reason="bounced", now=now)
-    return len(done)
+    return done[0].whole
 
 
 def _next(
@@ -111,6 +116,8 @@ def _next(
             return {"state": State.SENT, "ref": ref, "segments": segments, "price": price}
         case Refused():
             return {"state": State.FAILED, "reason": Reason.REFUSED}
+        case Withdrawn():
+            return {"state": State.SUPPRESSED, "reason": Reason.OPTED_OUT, "uncounted": 1}
         case TryLater(counts=False, after_seconds=after):
             due = now + timedelta(seconds=after or 0)
             return {"state": State.WAITING, "reason": Reason.TRY_LATER, "due_at": due,
@@ -147,7 +154,7 @@ def _note(pairs: Sequence[tuple[Tried, Outcome]], now: datetime) -> None:
     rows = [
         {"id": one.id, "data": {"code": outcome.code, "attempt": one.attempt}}
         for one, outcome in pairs
-        if not isinstance(outcome, Accepted) and getattr(outcome, "counts", True)
+        if not isinstance(outcome, (Accepted, Withdrawn)) and getattr(outcome, "counts", True)
     ]
     if rows:
         db.session.execute(NOTE, {"rows": as_rows(rows), "now": now})
@@ -156,8 +163,6 @@ def _note(pairs: Sequence[tuple[Tried, Outcome]], now: datetime) -> None:
 def _uncount(done: Iterable[Any]) -> None:
     days: dict[tuple[UUID, Any], int] = {}
     for row in done:
-        was_not_sent = row.state in (State.FAILED, State.WAITING)
-        if was_not_sent and row.purpose == "marketing" and row.local_day is not None:
-            key = (row.member_id, row.local_day)
-            days[key] = days.get(key, 0) - 1
+        key = (row.member_id, row.local_day)
+        days[key] = days.get(key, 0) - 1
     eligibility.count(days)

@@ -11,14 +11,14 @@ from crm.db import call
 TAKE = "SELECT * FROM message_tokens(%s, %s, %s, %s)"
 AWAY = """
     UPDATE message_provider
-    SET failures = failures + 1,
+    SET failures = failures + 1, trouble = %s,
         away_until = clock_timestamp()
             + least(5 * power(2, least(failures, 10)), 300) * interval '1 second'
     WHERE name = %s AND (away_until IS NULL OR away_until < clock_timestamp())
     RETURNING true
 """
 BACK = """
-    UPDATE message_provider SET failures = 0, away_until = NULL
+    UPDATE message_provider SET failures = 0, away_until = NULL, trouble = NULL
     WHERE name = %s AND failures > 0 RETURNING true
 """
 UNLIMITED = 1_000_000.0  # per second
@@ -45,9 +45,10 @@ def give_back(provider: str, unused: int) -> None:
         )
 
 
-def away(provider: str) -> None:
-    """The provider could not be reached: leave it alone for 5, 10, 20 … seconds, at most 300."""
-    call(AWAY, (provider,))
+def away(provider: str, trouble: str) -> None:
+    """The provider could not be reached, and why: leave it alone for 5, 10, 20 … seconds, at most
+    300."""
+    call(AWAY, (trouble, provider))
 
 
 def back(provider: str) -> None:

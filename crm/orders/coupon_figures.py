@@ -1,6 +1,7 @@
 """What coupons come to on an order: discounts told and given, tender, multiplied points. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from crm.coupons.models import Coupon, CouponTemplate
@@ -21,10 +22,11 @@ def facts_of(coupon: Coupon, template: CouponTemplate) -> dict[str, Any]:
     }
 
 
-def multiplier(order: Kept, template: CouponTemplate) -> Rule | None:
-    """The rule that a coupon is for the points of this order; None: it is for none of its goods."""
+def multiplier(lines: Iterable[Any], placed_at: datetime, template: CouponTemplate) -> Rule | None:
+    """The rule that a coupon is for the points of an order with these lines; None: it is for none
+    of its goods."""
     has_scope = bool(template.skus or template.categories)
-    goods = [line.sku for line in order.lines if covers(template, _goods(line, 0))]
+    goods = [line.sku for line in lines if covers(template, _goods(line, 0))]
     if has_scope and not goods:
         return None
     document = {
@@ -33,7 +35,7 @@ def multiplier(order: Kept, template: CouponTemplate) -> Rule | None:
         "factor": str(template.factor),
         "conditions": {"skus": goods if has_scope else []},
     }
-    return Rule.parse(document, id=template.id, version=1, valid_from=order.placed_at)
+    return Rule.parse(document, id=template.id, version=1, valid_from=placed_at)
 
 
 def shares_of_coupons(breakdown: list[dict[str, Any]], rules: Sequence[Rule]) -> None:

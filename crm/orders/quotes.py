@@ -1,5 +1,6 @@
 """What a cart would earn, what could be paid with points, and the tier after it. Writes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,11 +11,14 @@ from crm.members import profiles
 from crm.members.tiers import engine
 from crm.members.tiers import storage as tiers
 from crm.members.tiers.reviews import advance
+from crm.orders import quoted_coupons
 from crm.orders.allowances import Allowances
+from crm.orders.coupon_figures import shares_of_coupons
 from crm.orders.earnings import zone_of
 from crm.orders.errors import CurrencyMismatch, TaxTooLarge
 from crm.orders.incoming import Line
 from crm.orders.pricing import nets
+from crm.orders.quoted_coupons import Quoted
 from crm.orders.standing import activities
 from crm.points import balances, rulebook
 from crm.points.basis import basis_of
@@ -33,13 +37,15 @@ class Asked:
     channel: str | None
     store: str | None
     tax: int = 0
+    coupons: Sequence[str] = ()
 
 
 def quote(member_id: UUID, asked: Asked, at: datetime, *, now: datetime) -> dict[str, Any]:
     """The answer to `POST /points/quote` for the instant `at`.
 
-    Caps over days and months count what the member's orders have used of them. Raises
-    `MemberNotFound`, `LineTwice`, `DiscountTooLarge`, `TaxTooLarge`.
+    What its coupons take off earns nothing, and those that multiply points do. Caps over days and
+    months count what the member's orders have used of them. Raises `MemberNotFound`,
+    `LineTwice`, `DiscountTooLarge`, `TaxTooLarge`.
     """
     book = rulebook.load()
     programme = book.programme_at(at)
@@ -49,11 +55,17 @@ def quote(member_id: UUID, asked: Asked, at: datetime, *, now: datetime) -> dict
     standing = tiers.standings([member_id])[member_id]
     standing, _ = advance(standing, ladder, activity, at, zone, facts.created_at)
     tier = ladder.tier(engine.held(standing, ladder, at))
-    cart, rules = _cart(asked, at), book.rules_at(at)
+    before = nets(asked.lines, asked.discount)
+    if asked.tax > sum(before):
+        raise TaxTooLarge(pointer="/tax", most=sum(before))
+    coupons = quoted_coupons.judge(
+        asked.coupons, member_id, asked.lines, asked.discount, asked.shipping, at, now=now
+    )
+    cart, rules = _cart(asked, coupons, at), book.rules_at(at)
     used = Allowances({member_id: facts}).used(member_id, at, programme, rules)
     earned = evaluate(
         programme,
-        rules,
+        [*rules, *coupons.rules],
         cart,
         EarningFacts(
             zone=zone,
@@ -73,15 +85,18 @@ def quote(member_id: UUID, asked: Asked, at: datetime, *, now: datetime) -> dict
             standing, ladder, activity, at, order_id, zone, facts.created_at, now=at
         )
     available = balances.balance(member_id, at, now=now)["available"]
+    breakdown = earned.document()["breakdown"]
+    shares_of_coupons(breakdown, coupons.rules)
     return {
         "earn": {
             "points": earned.points,
             "desired": earned.desired,
-            "breakdown": earned.document()["breakdown"],
+            "breakdown": breakdown,
             "capped_by": earned.capped_by,
         },
         "redeem": redeemable(programme, cart, available),
         "tier_after": engine.held(standing, ladder, at),
+        "coupons": coupons,
     }
 
 
@@ -92,15 +107,15 @@ def check_currency(currency: str | None, now: datetime) -> None:
         raise CurrencyMismatch(pointer="/order/currency", currency=currency, expected=expected)
 
 
-def _cart(asked: Asked, at: datetime) -> Cart:
-    amounts = nets(asked.lines, asked.discount)
+def _cart(asked: Asked, coupons: Quoted, at: datetime) -> Cart:
+    """The cart after all that is taken off, spread as an order's discount is."""
+    amounts = nets(asked.lines, asked.discount + coupons.off_goods)
     lines = [
         CartLine(line.line_no, line.sku, line.quantity, net, line.category, line.labels)
         for line, net in zip(asked.lines, amounts, strict=True)
     ]
-    if asked.tax > sum(amounts):
-        raise TaxTooLarge(pointer="/tax", most=sum(amounts))
-    return Cart(lines, at, asked.channel, asked.store, asked.shipping, asked.tax)
+    shipping, tax = asked.shipping - coupons.off_shipping, min(asked.tax, sum(amounts))
+    return Cart(lines, at, asked.channel, asked.store, shipping, tax)
 
 
 def redeemable(programme: Programme, cart: Cart, available: int) -> dict[str, int]:

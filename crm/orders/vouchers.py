@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm.coupons import blocking, redemption
+from crm.coupons import blocking, redemption, returning
 from crm.coupons.errors import (
     CouponNotFound,
     MinBasisNotMet,
@@ -165,9 +165,9 @@ class Vouchers:
         if coupon is None or template is None or entry["state"] not in ("used", "reserved"):
             return
         if coupon.state == "used" and (coupon.used_channel, coupon.used_order_no) == order.key:
-            redemption.give_back(coupon, template, now=self.now)
+            returning.give_back(coupon, template, now=self.now)
         elif coupon.reserved_for == blocking.order_reference(*order.key):
-            redemption.let_go(coupon)
+            returning.let_go(coupon)
         entry["state"] = "returned"
 
     def _count_tender(self, order: Kept, programme: Programme) -> None:
@@ -190,5 +190,7 @@ class Vouchers:
         They apply to the goods that the coupon is for, whatever its minimum: that was judged.
         """
         templates = [self._template(code) for code in self._multiplying(order)]
-        found = [multiplier(order, one) for one in templates if one is not None]
+        found = [
+            multiplier(order.lines, order.placed_at, one) for one in templates if one is not None
+        ]
         return [rule for rule in found if rule is not None]

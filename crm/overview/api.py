@@ -40,7 +40,7 @@ def read_profile(member_id: UUID):
 @blp.arguments(PageQuery, location="query")
 @blp.response(200, TimelinePage)
 def read_timeline(query: dict[str, Any], member_id: UUID):
-    """What happened, newest first: orders, refunds, points, tiers, consents, notes, changes."""
+    """What happened, newest first: orders, refunds, points, coupons, tiers, consents, notes …"""
     profiles.require(member_id)
     return timeline.read(
         member_id, query["limit"], query["cursor"], permissions=principal().permissions

@@ -14,6 +14,7 @@ from crm.members.errors import MergeWithSelf
 from crm.members.merging import profile, register
 from crm.members.models import Member, MemberMerge
 from crm.members.ranking import rewrite
+from crm.messages import merging as messages
 from crm.orders import merged_tiers
 from crm.orders import merging as orders
 from crm.points import merging as accounts
@@ -100,6 +101,7 @@ def _part(merge: MemberMerge, gone: Member, kept: Member, actor: str, now: datet
     )
     profile.give_back(merge, gone, kept, now=now)
     coupons.give_back(*pair)
+    messages.give_back(*pair, since=merge.at, now=now)
     orders.give_back(merge.id, *pair, seqs, zone=_zone(gone.id, now), now=now)
     profiles.seen_again(orders.last_paid(*pair), pair)
     for one in sorted(pair):

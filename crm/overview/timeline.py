@@ -51,10 +51,40 @@ _POINTS = """
     ORDER BY at DESC, id DESC LIMIT :limit
 """
 
+# Coupons keep the instants of what happened to them; each makes an event, with an id of its own.
+_COUPONS = """
+    SELECT at, id, kind, data FROM (
+        SELECT e.at, CAST(md5(c.code || chr(31) || e.kind) AS uuid) AS id, e.kind,
+               jsonb_build_object('code', c.code, 'template', jsonb_build_object(
+                   'id', t.id, 'name', t.name)) || e.data AS data
+        FROM coupon c JOIN coupon_template t ON t.id = c.template_id
+        CROSS JOIN LATERAL (VALUES
+            ('coupon_given', c.issued_at, c.member_id = :member,
+             jsonb_build_object('expires_at', c.expires_at, 'source', CASE
+                 WHEN c.source_type IS NOT NULL
+                 THEN jsonb_build_object('type', c.source_type, 'id', c.source_id) END)),
+            ('coupon_used', c.used_at, c.state = 'used' AND c.used_member = :member,
+             jsonb_build_object('channel', c.used_channel, 'order_no', c.used_order_no,
+                                'discount', c.value_used)),
+            ('coupon_voided', c.voided_at, c.member_id = :member,
+             jsonb_build_object('reason', c.void_reason))
+        ) AS e (kind, at, is_his, data)
+        WHERE (c.member_id = :member OR c.used_member = :member)
+          AND e.at IS NOT NULL AND e.is_his
+    ) AS told
+    WHERE (at, id) < (:at, :id)
+    ORDER BY at DESC, id DESC LIMIT :limit
+"""
+
 _WHOLE = "SELECT * FROM ({parts}) t ORDER BY at DESC, id DESC LIMIT :limit"
 
 # What each permission lets see.
-SOURCES = {"members:read": [_EVENTS], "orders:read": [_ORDERS, _REFUNDS], "points:read": [_POINTS]}
+SOURCES = {
+    "members:read": [_EVENTS],
+    "orders:read": [_ORDERS, _REFUNDS],
+    "points:read": [_POINTS],
+    "coupons:read": [_COUPONS],
+}
 LATEST = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 LAST_ID = UUID(int=2**128 - 1)
 
@@ -62,9 +92,9 @@ LAST_ID = UUID(int=2**128 - 1)
 def read(
     member_id: UUID, limit: int, cursor: str | None, *, permissions: Collection[str]
 ) -> dict[str, Any]:
-    """A page of items {id, at, kind, data}; kinds are order, refund, points and the events of the
-    members' room. Only what these permissions let see. What happened with records that were merged
-    into the member's belongs to it."""
+    """A page of items {id, at, kind, data}; kinds are order, refund, points, coupon_given,
+    coupon_used, coupon_voided and the events of the members' room. Only what these permissions let
+    see. What happened with records that were merged into the member's belongs to it."""
     at, last = decode(cursor, datetime.fromisoformat, UUID) or (LATEST, LAST_ID)
     parts = [
         f"({part})"

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from coupon_counters import counters_are_true
 
-from crm.coupons import pool, redemption
+from crm.coupons import pool, redemption, returning
 from crm.coupons.errors import (
     AlreadyUsed,
     BudgetExhausted,
@@ -52,7 +52,7 @@ def reserve(now):
 def release(now):
     def run(code, *, at=None, **more):
         with transaction():
-            return redemption.release(code, now=at or now, **more)[0]
+            return returning.release(code, now=at or now, **more)[0]
 
     return run
 
@@ -204,15 +204,15 @@ def test_void_coupons_count_no_more_and_used_ones_stay(template, give, person, u
     kind = template(stock=1, budget=2000)
     code = give(kind, person())
     with transaction():
-        redemption.void(code, reason="refunded", now=now)
+        returning.void(code, reason="refunded", now=now)
     with transaction():
-        redemption.void(code, reason="refunded", now=now)
+        returning.void(code, reason="refunded", now=now)
     with pytest.raises(CouponVoid):
         use(code)
     other = give(kind, person())
     use(other)
     with pytest.raises(AlreadyUsed), transaction():
-        redemption.void(other, reason="late", now=now)
+        returning.void(other, reason="late", now=now)
     counters_are_true()
 
 

@@ -27,6 +27,7 @@ class Box:
     got: list[tuple[str, list[str], EmailMessage]] = field(default_factory=list)
     refuse: Callable[[str], str | None] = lambda address: None
     answer: Callable[[], str] = lambda: "250 2.0.0 taken as 1"
+    peers: set[tuple[str, int]] = field(default_factory=set)  # connections that letters came by
 
     async def handle_RCPT(self, server, session, envelope, address, options) -> str:
         refused = self.refuse(address)
@@ -36,6 +37,7 @@ class Box:
         return "250 2.1.5 fine"
 
     async def handle_DATA(self, server, session, envelope) -> str:
+        self.peers.add(session.peer)
         said = self.answer()
         if said.startswith("2"):
             letter = message_from_bytes(envelope.content, policy=policy.default)

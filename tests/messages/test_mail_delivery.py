@@ -62,8 +62,8 @@ def test_somebody_who_opts_out_while_others_are_written_to_gets_nothing(
         provider.batch = 10  # type: ignore[union-attr]
         send = provider.send  # type: ignore[union-attr]
 
-        def and_then_he_leaves(batch, *, seconds):
-            outcomes = send(batch, seconds=seconds)
+        def and_then_he_leaves(batch, **more):
+            outcomes = send(batch, **more)
             db.session.execute(
                 text("UPDATE member_consent SET granted = false WHERE member_id = :m"), {"m": last}
             )

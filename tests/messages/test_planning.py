@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from crm.db import db, transaction
 from crm.messages import planning, sources, states, suppressions
-from crm.messages.errors import TemplateNotFound
+from crm.messages.errors import TemplateArchived, TemplateNotFound
 from crm.messages.models import Message
 from crm.messages.planning import Source
 from crm.messages.states import Reason
@@ -178,3 +178,24 @@ def test_every_word_for_a_state_and_a_consent_is_known_to_the_database(context):
     ).scalar_one()
     assert all(f"'{state}'" in accepted for state in states.State)
     assert set(states.CONSENT) == set(states.CHANNELS)
+
+
+def test_with_an_archived_template_nothing_new_is_planned(reader, template):
+    form, member = template(), reader()
+    before = plan(member, form, "before")
+    with transaction():
+        db.session.execute(
+            text("UPDATE message_template SET archived_at = :now, code = 'old'"), {"now": NOW}
+        )
+    db.session.expire_all()
+    row = {"member_id": member, "occasion": "after"}
+    for act, given in (
+        (planning.plan, {"member_id": member, "occasion": "after"}),
+        (planning.plan_many, {"rows": [row]}),
+    ):
+        with pytest.raises(TemplateArchived) as refused, transaction():
+            act(**given, template_id=form, source=SPRING, now=NOW)
+        assert refused.value.facts == {"template": "old"}
+    assert before is not None
+    assert planning.wording(form).archived == "old"
+    assert figures().planned == 1

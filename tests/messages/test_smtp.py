@@ -332,10 +332,10 @@ def test_settings_make_the_provider(no_database):
         )
     )  # fmt: skip
     assert found is not None
-    assert (found.batch, found.letters.domain, found.lines.server.port) == (80, "b.test", 587)
+    assert (found.batch, found.letters.domain, found.lines.server.port) == (200, "b.test", 587)
 
 
 def test_a_server_that_lets_nobody_sign_in_is_no_connection():
     with scripted() as server:  # offers no AUTH
         asked = connecting.Server("127.0.0.1", server.port, "none", "user", "secret", seconds=2)
-        assert connecting.open_many(asked, 1) == []
+        assert connecting.open_many(asked, 1) == ([], connecting.Trouble.SIGN_IN_REFUSED)

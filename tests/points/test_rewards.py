@@ -6,7 +6,7 @@ import pytest
 from rewarding import counters_are_true
 from sqlalchemy import text
 
-from crm.coupons import redemption
+from crm.coupons import redemption, returning
 from crm.coupons.models import Coupon
 from crm.coupons.redemption import Asked
 from crm.db import db, transaction
@@ -203,7 +203,7 @@ def test_a_coupon_in_a_cart_is_not_taken_back_until_the_cart_lets_it_go(
         redemption.reserve(found["coupon"], Asked(at=now, reference="cart"), now=now)
     assert code(cancel(found), 409) == "reserved_elsewhere"
     with transaction():
-        redemption.release(found["coupon"], now=now, reference="cart")
+        returning.release(found["coupon"], now=now, reference="cart")
     made(cancel(found), 200)
 
 
@@ -220,7 +220,7 @@ def test_a_coupon_taken_back_by_hand_does_not_keep_the_points(
 ):
     found = made(take(reward(coupon_template=coupon_template()), member))
     with transaction():
-        redemption.void(found["coupon"], reason="damaged", now=now)
+        returning.void(found["coupon"], reason="damaged", now=now)
     made(cancel(found), 200)
     assert points_of(member)["available"] == 1000
     assert coupon(found["coupon"]).void_reason == "damaged"

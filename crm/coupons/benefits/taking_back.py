@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from crm.coupons import redemption
+from crm.coupons import redemption, returning
 from crm.coupons.benefits import promises
 from crm.coupons.benefits.due import FELL_BACK
 from crm.coupons.benefits.granting import SOURCE
@@ -64,7 +64,7 @@ def take_back(falls: Iterable[Fall], ladder: Ladder, *, now: datetime) -> int:
     coupons, _ = redemption.lock(codes)
     unused = [one.code for one in coupons.values() if one.state in ("issued", "reserved")]
     for code in unused:
-        redemption.void(code, reason=FELL_BACK, now=now)
+        returning.void(code, reason=FELL_BACK, now=now)
     return len(unused)
 
 

@@ -14,7 +14,15 @@ from typing import Any
 
 import httpx
 
-from crm.messages.channels.provider import Ambiguous, Outcome, Outgoing, TryLater
+from crm.messages.channels.provider import (
+    Accepted,
+    Ambiguous,
+    Journal,
+    Outcome,
+    Outgoing,
+    TryLater,
+    Withdrawn,
+)
 from crm.outgoing import Blocked, read_at_most
 
 logger = logging.getLogger(__name__)
@@ -60,19 +68,34 @@ class Caller:
         one: Callable[[Outgoing], Outcome],
         *,
         seconds: float,
+        journal: Journal | None = None,
     ) -> list[Outcome]:
-        """`one` for each of the batch, many at once; what was not begun in time comes later."""
+        """`one` for each of the batch, many at once; what was not begun in time comes later.
+
+        With a journal each is written there first, and not begun where that can't be done.
+        """
         until = time.monotonic() + seconds
 
-        def in_time(message: Outgoing) -> Outcome:
+        def in_time(place: int) -> Outcome:
             if time.monotonic() >= until:
                 return TryLater("no_time", counts=False)
-            return one(message)
+            if journal is None:
+                return one(batch[place])
+            try:
+                if place in journal.begin([place]).result():
+                    return Withdrawn()
+            except Exception as error:  # whatever it is, this one was not begun
+                logger.warning("not begun, for it can't be written down: %s", error)
+                return TryLater("not_written_down", counts=False)
+            outcome = one(batch[place])
+            if isinstance(outcome, Accepted):
+                journal.took(place)
+            return outcome
 
         if len(batch) == 1:
-            return [in_time(batch[0])]
+            return [in_time(0)]
         with ThreadPoolExecutor(min(self.at_once, len(batch))) as pool:
-            return list(pool.map(in_time, batch))
+            return list(pool.map(in_time, range(len(batch))))
 
     def call(self, request: Call, read: Callable[[Answer], Outcome]) -> Outcome:
         """Send one request and read its answer; never raises for what the world does."""

@@ -4,7 +4,8 @@ A provider is asked for a batch at once and answers for every message of it. The
 the reference of its call: a provider that honours references does nothing twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol
@@ -12,7 +13,18 @@ from uuid import UUID
 
 from crm.messages.wording import Language
 
-__all__ = ["Accepted", "Ambiguous", "Outcome", "Outgoing", "Provider", "Refused", "TryLater"]
+__all__ = [
+    "Accepted",
+    "Ambiguous",
+    "Careful",
+    "Journal",
+    "Outcome",
+    "Outgoing",
+    "Provider",
+    "Refused",
+    "TryLater",
+    "Withdrawn",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,7 @@ class Outgoing:
 
     `given` are the values by name, for channels that want them apart (SMS by template number).
     `unsubscribe` is the address that opts the member out at once; None for service messages.
+    `by_consent`: it goes only as long as the member does not object (all but tests).
     """
 
     id: UUID
@@ -34,6 +47,7 @@ class Outgoing:
     template: tuple[UUID, int]
     attempt: int
     unsubscribe: str | None
+    by_consent: bool = True
 
     def part(self, name: str) -> str | None:
         """One part (`subject`, `text`, `html`) as the member reads it."""
@@ -78,13 +92,32 @@ class Ambiguous:
     code: str
 
 
-Outcome = Accepted | Refused | TryLater | Ambiguous
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """It was not sent: the member opted out after he was judged."""
+
+
+Outcome = Accepted | Refused | TryLater | Ambiguous | Withdrawn
+
+
+class Journal(Protocol):
+    """Where a provider without references says what it begins (`crm.messages.flight`)."""
+
+    def begin(self, places: Iterable[int]) -> Future[frozenset[int]]:
+        """Say that these places of the batch will be begun; the future tells which must not be.
+        None of them may be begun before it is there, nor if it raises."""
+        ...
+
+    def took(self, place: int) -> None:
+        """The provider took this one."""
+        ...
 
 
 class Provider(Protocol):
     """Takes messages of one channel. `name` is its token bucket and stands in each message.
 
-    `batch`: most messages of one call; so many may be in doubt when a worker dies.
+    `batch`: most messages of one call; so many may be in doubt when a worker dies, unless the
+    provider is `Careful`.
     `honours_references`: sending one id again has no second effect.
     """
 
@@ -101,4 +134,23 @@ class Provider(Protocol):
     def look_up(self, ids: Sequence[UUID]) -> Mapping[UUID, Outcome]:
         """What became of messages whose answer was lost, where the provider can be asked; those
         it does not know of are `TryLater`. Providers that can't be asked answer nothing."""
+        ...
+
+
+class Careful(Protocol):
+    """A provider that knows no references, and so writes down what it begins before it does."""
+
+    name: str
+    batch: int
+    honours_references: ClassVar[bool]
+    keeps_journal: ClassVar[bool]
+
+    def send(
+        self, batch: Sequence[Outgoing], *, seconds: float, journal: Journal | None = None
+    ) -> Sequence[Outcome]:
+        """As `Provider.send`."""
+        ...
+
+    def look_up(self, ids: Sequence[UUID]) -> Mapping[UUID, Outcome]:
+        """As `Provider.look_up`."""
         ...

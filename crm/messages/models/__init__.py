@@ -1,7 +1,13 @@
 """Tables of messages."""
 
 from crm.messages.models.coming import InboxMessage, MessageReply
-from crm.messages.models.messages import Message, MessageCount, MessageEvent, SandboxMessage
+from crm.messages.models.messages import (
+    Message,
+    MessageCount,
+    MessageEvent,
+    MessageFlight,
+    SandboxMessage,
+)
 from crm.messages.models.stops import (
     MessageBlock,
     MessageDay,
@@ -19,6 +25,7 @@ __all__ = [
     "MessageCount",
     "MessageDay",
     "MessageEvent",
+    "MessageFlight",
     "MessagePolicy",
     "MessageProvider",
     "MessageReply",

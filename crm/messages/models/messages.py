@@ -6,14 +6,17 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
     Index,
+    Integer,
     Numeric,
     SmallInteger,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -51,7 +54,7 @@ class Message(Base):
             "ix_message_state",
             "state",
             "id",
-            postgresql_where=text("state IN ('failed', 'unknown')"),
+            postgresql_where=text("state IN ('failed', 'unknown', 'suppressed')"),
         ),
         Index(
             "ix_message_provider_ref",
@@ -91,6 +94,21 @@ class Message(Base):
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class MessageFlight(Base):
+    """A batch in the hands of a worker: which places of `ids` were begun, which were taken, as
+    bits. `given_up`: others decided, so that its worker may begin no more of it."""
+
+    __tablename__ = "message_flight"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    fences: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    begun: Mapped[bytes]
+    taken: Mapped[bytes]
+    given_up: Mapped[bool] = mapped_column(server_default=text("false"))
+    opened_at: Mapped[datetime]
 
 
 class MessageEvent(Base):

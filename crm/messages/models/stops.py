@@ -88,4 +88,5 @@ class MessageProvider(Base):
     tokens: Mapped[float] = mapped_column(Double)
     refilled_at: Mapped[datetime]
     away_until: Mapped[datetime | None]
+    trouble: Mapped[str | None]
     failures: Mapped[int] = mapped_column(server_default=text("0"))

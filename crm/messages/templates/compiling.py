@@ -10,7 +10,7 @@ from functools import cache
 from crm.errors import N_
 from crm.http.fields import Said
 from crm.i18n import gettext, use
-from crm.messages.templates import mjml, places, plaintext
+from crm.messages.templates import counting, mjml, places, plaintext
 from crm.messages.templates.forms import Language, language
 from crm.messages.templates.marks import Marked, Mistakes, read
 from crm.messages.templates.parts import Part, assemble, in_header, in_html, in_text
@@ -60,6 +60,7 @@ def compile_one(
     wrong: list[tuple[str, Said]] = list(_parts_wrong(channel, saved)) if check else []
     parts: dict[str, tuple[Part, ...]] = {}
     names: set[str] = set()
+    links: list[str] | None = [] if (channel, purpose) == ("email", "marketing") else None
     for name in ("subject", "html", "text"):
         source = saved.get(name)
         if not source or name not in TAKES[channel][0]:
@@ -67,7 +68,8 @@ def compile_one(
         try:
             if check:
                 _check(name, source)
-            found, used = _MAKE[name](_with_way_out(channel, purpose, locale, name, source))
+            whole = _with_way_out(channel, purpose, locale, name, source)
+            found, used = _html(whole, links) if name == "html" else _MAKE[name](whole)
         except Mistakes as mistakes:
             wrong.extend((name, said) for said in mistakes.said)
             continue
@@ -75,7 +77,8 @@ def compile_one(
         for part, pieces in found.items():
             parts[part] = pieces
     approved = saved.get("provider_template")
-    made = language(locale, parts, frozenset(names), approved)
+    counted = tuple(links) if links is not None and "html" in parts else None
+    made = language(locale, parts, frozenset(names), approved, counted)
     if check and approved and None in made.hole_names:
         wrong.append(("text", Said("condition_in_approved_text", NO_CONDITION)))
     if wrong:
@@ -108,13 +111,15 @@ def _text(source: str) -> Made:
     return {"text": assemble(marked, marked.text, in_text)}, set(marked.names)
 
 
-def _html(source: str) -> Made:
+def _html(source: str, links: list[str] | None) -> Made:
+    """HTML and the text of it; addresses of links that are counted are added to `links`."""
     marked = read(source)
     html = _as_html(marked, source)
-    return {
-        "html": assemble(marked, html, in_html),
-        "text": _text_of(marked, html),
-    }, set(marked.names)
+    text = _text_of(marked, html)
+    if links is not None:
+        html, addresses = counting.counted(marked, html)
+        links.extend(addresses)
+    return {"html": assemble(marked, html, in_html), "text": text}, set(marked.names)
 
 
 def _as_html(marked: Marked, source: str) -> str:
@@ -128,7 +133,7 @@ def _check(name: str, source: str) -> None:
         places.check(marked, _as_html(marked, source))
 
 
-_MAKE = {"subject": _subject, "text": _text, "html": _html}
+_MAKE = {"subject": _subject, "text": _text}
 
 
 def _text_of(marked: Marked, html: str) -> tuple[Part, ...]:

@@ -56,6 +56,8 @@ class Language:
     holes: tuple[Hole, ...]
     names: frozenset[str] = frozenset()
     provider_template: str | None = None  # the name of the approved text, at gateways that want one
+    links: tuple[str, ...] = ()  # addresses of links that are counted, by their numbers
+    counts: bool = False  # whether it counts its links and openings
 
     @property
     def hole_names(self) -> Sequence[str | None]:
@@ -110,6 +112,7 @@ def language(
     parts: Mapping[str, Sequence[Part]],
     names: frozenset[str],
     provider_template: str | None = None,
+    links: tuple[str, ...] | None = None,
 ) -> Language:
     """The forms of assembled parts."""
     holes: list[Hole] = []
@@ -125,7 +128,8 @@ def language(
                 numbers.append(holes.index(piece))
                 between.append("")
         forms[name] = Form(tuple(between), tuple(numbers))
-    return Language(locale, forms, tuple(holes), names, provider_template)
+    counts = links is not None
+    return Language(locale, forms, tuple(holes), names, provider_template, links or (), counts)
 
 
 FALLBACK: Mapping[str, tuple[str, ...]] = {

@@ -47,7 +47,8 @@ class Mistakes(Exception):
 class Mark:
     """An output (`field`, `fallback`, `changes`), or the begin, turn or end of a condition.
 
-    `kind`: out, if, elsif, else, endif. `group` ties the marks of one condition together.
+    `kind`: out, if, elsif, else, endif; or put, which the author did not write (`put`). `group`
+    ties the marks of one condition together.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Mark:
     output: filters.Filtered | None = None
     test: Callable[[Scene], bool] | None = None
     group: int = 0
+    put: Callable[[Scene], str] | None = None
 
 
 @dataclass(slots=True)
@@ -62,9 +64,15 @@ class Marked:
     """A source read: text in which `pattern` finds the place of each mark by its number."""
 
     text: str
-    marks: Sequence[Mark]
+    marks: list[Mark]
     pattern: re.Pattern[str]
     names: dict[str, fields.Field] = field(default_factory=dict)
+    form: str = ""
+
+    def place_for(self, put: Callable[[Scene], str]) -> str:
+        """A new mark, to stand in the text where `put` shall write for each member."""
+        self.marks.append(Mark("put", 0, put=put))
+        return self.form.format(len(self.marks) - 1)
 
 
 class _If(IfTag):
@@ -101,7 +109,8 @@ def read(source: str) -> Marked:
     text = "".join(reader.walk(nodes))
     if reader.mistakes:
         raise Mistakes(*reader.mistakes[:MOST_MISTAKES])
-    return Marked(text, reader.marks, re.compile(f"zq{reader.nonce}x(\\d+)qz"), reader.names)
+    pattern = re.compile(f"zq{reader.nonce}x(\\d+)qz")
+    return Marked(text, reader.marks, pattern, reader.names, f"zq{reader.nonce}x{{}}qz")
 
 
 def _said(error: LiquidError, source: str) -> Said:

@@ -52,7 +52,9 @@ def assemble(marked: Marked, text: str, finish: Finish, *, whole: bool = True) -
                 frames[-1].parts.append(piece)
             continue
         mark = marked.marks[int(piece)]
-        if mark.output is not None:
+        if mark.put is not None:
+            frames[-1].parts.append(mark.put)
+        elif mark.output is not None:
             frames[-1].parts.append(_output(mark.output, finish))
         else:
             _turn(frames, mark)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from crm.coupons import issuing, redemption
+from crm.coupons import issuing, redemption, returning
 from crm.coupons.errors import CouponExpired, ReservedElsewhere
 from crm.db import db
 from crm.http.fields import instant_text
@@ -122,7 +122,7 @@ def _take_back(code: str, now: datetime) -> None:
     if coupon.state_at(now) == "expired":
         assert coupon.expires_at is not None
         raise CouponExpired(expired_at=instant_text(coupon.expires_at))
-    redemption.void(code, reason=RESTORED, now=now)
+    returning.void(code, reason=RESTORED, now=now)
 
 
 def hand_over(redemption_id: UUID, *, by: str, now: datetime) -> RewardRedemption:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from crm import clock, outgoing
 from crm.config import Config
 from crm.messages.channels.calling import Caller
-from crm.messages.channels.provider import Accepted, Outcome, Outgoing, Refused
+from crm.messages.channels.provider import Accepted, Journal, Outcome, Outgoing, Refused
 from crm.messages.channels.sms.aliyun import Aliyun
 from crm.messages.channels.sms.gateway import Account, Gateway, national, text_of
 from crm.messages.channels.sms.tencent import Tencent
@@ -24,6 +24,7 @@ class Sms:
 
     batch = 50
     honours_references: ClassVar[bool] = False
+    keeps_journal: ClassVar[bool] = True
 
     def __init__(
         self, gateway: Gateway, caller: Caller, price: Decimal, *, approved_only: bool
@@ -32,9 +33,11 @@ class Sms:
         self.name = gateway.name
         self.approved_only = approved_only
 
-    def send(self, batch: Sequence[Outgoing], *, seconds: float) -> Sequence[Outcome]:
+    def send(
+        self, batch: Sequence[Outgoing], *, seconds: float, journal: Journal | None = None
+    ) -> Sequence[Outcome]:
         """Each message by a call of its own."""
-        return self.caller.send(batch, self._one, seconds=seconds)
+        return self.caller.send(batch, self._one, seconds=seconds, journal=journal)
 
     def look_up(self, ids: Sequence[UUID]) -> Mapping[UUID, Outcome]:
         """Nothing: gateways find a message by their own number of it only, which was lost."""

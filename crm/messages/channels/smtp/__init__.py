@@ -5,13 +5,15 @@ from typing import ClassVar
 from uuid import UUID
 
 from crm.config import Config
-from crm.messages.channels.provider import Outcome, Outgoing, Refused
+from crm.messages.channels.provider import Journal, Outcome, Outgoing, Refused
 from crm.messages.channels.smtp.connecting import Server
 from crm.messages.channels.smtp.letters import Letters, date_header, is_address, to_ascii
 from crm.messages.channels.smtp.line import Letter
-from crm.messages.channels.smtp.sending import Lines, Sending
+from crm.messages.channels.smtp.lines import Lines
+from crm.messages.channels.smtp.sending import Sending
 
-PER_CONNECTION = 10  # letters of a batch for each connection: so many are in doubt at most
+PER_CONNECTION = 25  # letters of a batch for each connection
+MOST = 500
 
 
 class Smtp:
@@ -22,13 +24,16 @@ class Smtp:
 
     name = "smtp"
     honours_references: ClassVar[bool] = False
+    keeps_journal: ClassVar[bool] = True
 
     def __init__(self, server: Server, sender: str, connections: int) -> None:
         self.letters = Letters(sender)
         self.lines = Lines(server, connections)
-        self.batch = min(connections * PER_CONNECTION, 500)
+        self.batch = min(connections * PER_CONNECTION, MOST)
 
-    def send(self, batch: Sequence[Outgoing], *, seconds: float) -> Sequence[Outcome]:
+    def send(
+        self, batch: Sequence[Outgoing], *, seconds: float, journal: Journal | None = None
+    ) -> Sequence[Outcome]:
         """Send letters; those whose address can't be one are refused without asking."""
         date = date_header()
         outcomes: dict[int, Outcome] = {}
@@ -39,7 +44,7 @@ class Smtp:
                 outcomes[place] = Refused("not an address for mail", bad_address=True)
                 continue
             letters.append(self._letter(place, one, address, date))
-        sent = Sending(self.lines, letters, seconds).run()
+        sent = Sending(self.lines, letters, seconds, journal).run()
         outcomes |= {letter.place: outcome for letter, outcome in zip(letters, sent, strict=True)}
         return [outcomes[place] for place in range(len(batch))]
 
@@ -66,5 +71,6 @@ def provider(settings: Config) -> Smtp | None:
         password=settings.smtp_password,
         name=Letters(sender).domain,
         seconds=settings.smtp_timeout_seconds,
+        ca_file=settings.smtp_ca_file,
     )
     return Smtp(server, sender, settings.smtp_connections)

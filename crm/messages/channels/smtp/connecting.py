@@ -11,13 +11,33 @@ import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 
 logger = logging.getLogger(__name__)
 
 
+EXPIRED, OTHER_NAME = 10, 62  # X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_HOSTNAME_MISMATCH
+OTHER_ADDRESS = 64  # X509_V_ERR_IP_ADDRESS_MISMATCH
+
+
+class Trouble(StrEnum):
+    """Why there is no connection. Nothing is sent in clear because TLS failed."""
+
+    UNREACHABLE = "unreachable"  # nobody answers there
+    TLS_FAILED = "tls_failed"  # TLS was asked for and did not come about
+    CERTIFICATE_UNTRUSTED = "certificate_untrusted"  # nobody whom we trust vouches for it
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_OF_OTHER = "certificate_of_other"  # it is for another name
+    SIGN_IN_REFUSED = "sign_in_refused"
+    NOT_SERVED = "not_served"  # it answers, and wants nothing of us
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A mail server and how to talk to it. `tls`: none, starttls or tls (from the first byte)."""
+    """A mail server and how to talk to it. `tls`: none, starttls or tls (from the first byte).
+
+    `ca_file` holds certificates to trust beside those that the system trusts.
+    """
 
     host: str
     port: int
@@ -26,6 +46,7 @@ class Server:
     password: str = ""
     name: str = "localhost"
     seconds: float = 30
+    ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +57,51 @@ class Opened:
     pipelining: bool
 
 
-def open_many(server: Server, count: int) -> Sequence[Opened]:
-    """`count` connections, or as many as the server allows; none when it is away."""
+def open_many(server: Server, count: int) -> tuple[Sequence[Opened], Trouble | None]:
+    """`count` connections, or as many as the server allows; none when it is away. And why not more,
+    if there are fewer."""
     if count <= 0:
-        return ()
+        return (), None
     with ThreadPoolExecutor(min(count, 32)) as pool:
-        return [one for one in pool.map(lambda _: _open(server), range(count)) if one]
+        found = list(pool.map(lambda _: _open(server), range(count)))
+    opened = [one for one in found if isinstance(one, Opened)]
+    return opened, next((one for one in found if isinstance(one, Trouble)), None)
 
 
-def _open(server: Server) -> Opened | None:
+def _open(server: Server) -> Opened | Trouble:
     try:
         return _opened(server)
     except (OSError, smtplib.SMTPException) as error:
-        # Whatever it is (refused, no route, TLS, password): the mails wait, and the log says why.
-        logger.warning("no connection to %s:%s: %s", server.host, server.port, error)
-        return None
+        trouble = _trouble(error)
+        logger.warning("no connection to %s:%s: %s: %s", server.host, server.port, trouble, error)
+        return trouble
+
+
+def _trouble(error: Exception) -> Trouble:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code == EXPIRED:
+            return Trouble.CERTIFICATE_EXPIRED
+        other = error.verify_code in (OTHER_NAME, OTHER_ADDRESS)
+        return Trouble.CERTIFICATE_OF_OTHER if other else Trouble.CERTIFICATE_UNTRUSTED
+    if isinstance(error, (ssl.SSLError, NoTls)):
+        return Trouble.TLS_FAILED
+    if isinstance(error, (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError)):
+        return Trouble.SIGN_IN_REFUSED
+    if isinstance(error, smtplib.SMTPException) and not isinstance(
+        error, smtplib.SMTPServerDisconnected
+    ):
+        return Trouble.NOT_SERVED
+    return Trouble.UNREACHABLE
+
+
+class NoTls(smtplib.SMTPException):
+    """The server offers no STARTTLS, or refused it."""
 
 
 def _opened(server: Server) -> Opened:
     secure = ssl.create_default_context()
+    if server.ca_file:
+        secure.load_verify_locations(server.ca_file)
     if server.tls == "tls":
         smtp: smtplib.SMTP = smtplib.SMTP_SSL(
             server.host, server.port, server.name, timeout=server.seconds, context=secure
@@ -64,8 +111,7 @@ def _opened(server: Server) -> Opened:
     try:
         smtp.ehlo_or_helo_if_needed()
         if server.tls == "starttls":
-            smtp.starttls(context=secure)
-            smtp.ehlo_or_helo_if_needed()
+            _start_tls(smtp, secure)
         if server.user:
             smtp.login(server.user, server.password)
         sock = smtp.sock
@@ -79,3 +125,13 @@ def _opened(server: Server) -> Opened:
     except BaseException:
         smtp.close()
         raise
+
+
+def _start_tls(smtp: smtplib.SMTP, secure: ssl.SSLContext) -> None:
+    if not smtp.has_extn("starttls"):
+        raise NoTls("the server offers no STARTTLS")
+    try:
+        smtp.starttls(context=secure)
+    except smtplib.SMTPResponseException as refused:
+        raise NoTls(str(refused)) from refused
+    smtp.ehlo_or_helo_if_needed()

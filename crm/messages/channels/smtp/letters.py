@@ -1,6 +1,6 @@
 """Letters: mail as it goes over the wire, from a skeleton that is encoded once per language.
 
-What no member changes (headers, boundaries, each part up to its first hole) is bytes already; per
+What no member changes (headers, boundaries, the stretches between holes) is encoded already; per
 member remain the address, the subject, the links and what stands in the holes. Bodies are base64,
 so no line is too long, none begins with a dot, and whatever a value holds can't end the letter.
 """
@@ -19,30 +19,52 @@ from crm.messages.wording import Form, Language
 CRLF = b"\r\n"
 BOUNDARY = b"=_regulars"  # "=" never stands inside base64 lines but at their end
 MOST_KEPT = 256  # skeletons that one process keeps
-LINE = 57  # bytes that make a line of 76 characters
+LINE = 57  # bytes that make a line of `WIDTH` characters
+WIDTH = 76
 WORD = 42  # bytes of one encoded word: 56 characters, and 12 around them
 CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 ADDRESS = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")  # printable ASCII without < > and space
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """What stands behind a hole and is the same for all, encoded for each way it can fall.
+
+    Base64 takes three bytes at a time, so what was not encoded yet before the stretch leaves one of
+    three rests. `ways[rest]`: the bytes that fill the last group, the lines after them, and what
+    is left for the next hole. None where it is too short to be worth it.
+    """
+
+    raw: bytes
+    ways: tuple[tuple[bytes, bytes, bytes], ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a letter: its header and its first lines as bytes, then what is encoded for each
-    member: `between` and the holes between them."""
+    """One part of a letter: its header and its first lines as bytes; then for each member the
+    holes, each with the stretch behind it. `lead` stands before the first hole."""
 
     head: bytes
-    between: tuple[bytes, ...]
-    holes: tuple[int, ...]
+    lead: bytes = b""
+    holes: tuple[tuple[int, Stretch], ...] = ()
 
     def encoded(self, values: Sequence[str]) -> bytes:
         """The part for one member."""
         if not self.holes:
             return self.head
-        pieces = [self.between[0]]
-        for hole, after in zip(self.holes, self.between[1:], strict=True):
-            pieces.append(crlf(values[hole]).encode())
-            pieces.append(after)
-        return self.head + lines(b"".join(pieces))
+        pieces, open_ = [self.head], self.lead
+        for hole, stretch in self.holes:
+            open_ += crlf(values[hole]).encode()
+            if stretch.ways is None:
+                open_ += stretch.raw
+                continue
+            filling, whole, left = stretch.ways[len(open_) % 3]
+            pieces.append(lines(open_ + filling))
+            pieces.append(whole)
+            open_ = left
+        if open_:
+            pieces.append(lines(open_))
+        return b"".join(pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +173,11 @@ def crlf(text: str) -> str:
 
 
 def lines(raw: bytes) -> bytes:
-    """Base64 in lines of 76 characters, each ended."""
+    """Base64 in lines of at most 76 characters, each ended."""
     whole = b2a_base64(raw, newline=False)
-    return CRLF.join([whole[at : at + 76] for at in range(0, len(whole), 76)]) + CRLF
+    if len(whole) <= WIDTH:
+        return whole + CRLF
+    return CRLF.join([whole[at : at + WIDTH] for at in range(0, len(whole), WIDTH)]) + CRLF
 
 
 def _part(name: str, form: Form, before: bytes) -> Part:
@@ -162,10 +186,25 @@ def _part(name: str, form: Form, before: bytes) -> Part:
         before + b"Content-Type: text/" + kind + b"; charset=utf-8\r\n"
         b"Content-Transfer-Encoding: base64\r\n\r\n"
     )  # fmt: skip
-    between = tuple(crlf(one).encode() for one in form.between)
-    if not form.holes:
-        return Part(head + lines(between[0]), (), ())
-    whole = len(between[0]) // LINE * LINE  # lines that no hole reaches
+    first, *rest = [crlf(one).encode() for one in form.between]
+    if not rest:
+        return Part(head + lines(first))
+    whole = len(first) // LINE * LINE  # lines that no hole reaches
     if whole:
-        head += lines(between[0][:whole])
-    return Part(head, (between[0][whole:], *between[1:]), form.holes)
+        head += lines(first[:whole])
+    last = len(rest) - 1
+    stretches = [_stretch(raw, is_last=place == last) for place, raw in enumerate(rest)]
+    return Part(head, first[whole:], tuple(zip(form.holes, stretches, strict=True)))
+
+
+def _stretch(raw: bytes, *, is_last: bool) -> Stretch:
+    if len(raw) < 2 * LINE:
+        return Stretch(raw, None)
+    return Stretch(raw, tuple(_way(raw, rest, is_last) for rest in range(3)))
+
+
+def _way(raw: bytes, rest: int, is_last: bool) -> tuple[bytes, bytes, bytes]:
+    """The stretch behind bytes of which `rest` were left over."""
+    begin = -rest % 3
+    end = len(raw) if is_last else begin + (len(raw) - begin) // LINE * LINE
+    return raw[:begin], lines(raw[begin:end]), raw[end:]

@@ -59,6 +59,7 @@ class Line:
         self.behind: Letter | None = None  # whose envelope travels behind that text
         self.text_left: int | None = None  # bytes of the current text still here; None: not begun
         self.deadline = 0.0
+        self.watched = 0  # the events that the selector was told
         self.used_at = 0.0
 
     def fileno(self) -> int:

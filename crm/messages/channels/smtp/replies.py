@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from crm.messages.channels.provider import Accepted, Outcome, Refused, TryLater
 
@@ -41,10 +42,13 @@ class Reader:
     def feed(self, data: bytes) -> list[Reply]:
         """The replies that are whole now. Raises `Garbled`."""
         found = []
-        *whole, self.rest = (self.rest + data).split(b"\n")
+        *whole, self.rest = (self.rest + data if self.rest else data).split(b"\n")
         if len(self.rest) > 4096 or len(self.texts) > 200:
             raise Garbled
         for line in whole:
+            if line[3:4] == b" " and not self.texts:
+                found.append(_single(line))
+                continue
             if not line[:3].isdigit() or line[3:4] not in (b" ", b"-", b"\r", b""):
                 raise Garbled
             self.texts.append(line[4:].decode("utf-8", "replace").strip())
@@ -52,6 +56,14 @@ class Reader:
                 found.append(Reply(int(line[:3]), " ".join(self.texts)))
                 self.texts = []
         return found
+
+
+@lru_cache(maxsize=512)
+def _single(line: bytes) -> Reply:
+    """A reply of one line; a server says the same few again and again. Raises `Garbled`."""
+    if not line[:3].isdigit():
+        raise Garbled
+    return Reply(int(line[:3]), line[4:].decode("utf-8", "replace").strip())
 
 
 def meaning(reply: Reply, *, of_recipient: bool = False) -> Outcome:

@@ -2,114 +2,147 @@
 
 Each letter ends as: taken; refused; later; or in doubt, when the connection broke after its end
 had left and before an answer came. What broke earlier surely did not arrive and is sent again.
+A letter is begun only after the journal says so; the next are written there meanwhile.
 """
 
+import logging
 import selectors
+import socket
 import time
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future
 
-from crm.messages.channels.provider import Ambiguous, Outcome, TryLater
-from crm.messages.channels.smtp.connecting import Server, open_many
+from crm.messages.channels.provider import (
+    Accepted,
+    Ambiguous,
+    Journal,
+    Outcome,
+    TryLater,
+    Withdrawn,
+)
 from crm.messages.channels.smtp.line import Letter, Line, Lost
+from crm.messages.channels.smtp.lines import Lines
 
+logger = logging.getLogger(__name__)
 MOST_TRIES = 3  # of one letter on connections that break before its text
-HELD_SECONDS = 60  # how long no more connections are asked for than the server gave
-FRESH_SECONDS = 20  # a connection that rested longer may have been closed by the server
-
-
-class Lines:
-    """The connections of one process to one server; they stay open between batches."""
-
-    def __init__(self, server: Server, most: int) -> None:
-        self.server, self.most = server, most
-        self.lines: list[Line] = []
-        self.held_to, self.held_until = most, 0.0
-
-    def ready(self, wanted: int) -> list[Line]:
-        """At most `wanted` connections that take letters; opens what is missing."""
-        self._drop_the_tired()
-        now = time.monotonic()
-        wanted = min(wanted, self.most if now >= self.held_until else self.held_to)
-        missing = wanted - len(self.lines)
-        opened = open_many(self.server, missing)
-        self.lines += [Line(one) for one in opened]
-        if len(opened) < missing:  # the server allows no more; asking for each batch costs time
-            self.held_to, self.held_until = max(len(self.lines), 1), now + HELD_SECONDS
-        return self.lines[:wanted]
-
-    def drop(self, line: Line) -> None:
-        """Forget a connection that broke."""
-        line.close()
-        if line in self.lines:
-            self.lines.remove(line)
-
-    def close(self) -> None:
-        """Hang up all."""
-        for line in list(self.lines):
-            self.drop(line)
-
-    def _drop_the_tired(self) -> None:
-        for line in list(self.lines):
-            if not line.is_free or time.monotonic() - line.used_at > FRESH_SECONDS:
-                self.drop(line)
+AHEAD = 1  # letters per connection that are written into the journal at once
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Sending:
     """One batch on its way."""
 
-    def __init__(self, lines: Lines, letters: Sequence[Letter], seconds: float) -> None:
-        self.lines, self.letters = lines, letters
-        self.queue: deque[Letter] = deque(letters)
+    def __init__(
+        self,
+        lines: Lines,
+        letters: Sequence[Letter],
+        seconds: float,
+        journal: Journal | None = None,
+    ) -> None:
+        self.lines, self.letters, self.journal = lines, letters, journal
+        self.queue: deque[Letter] = deque(letters)  # not in the journal yet
+        self.clear: deque[Letter] = deque()  # may be begun
+        if journal is None:
+            self.queue, self.clear = self.clear, self.queue
+        self.asked: list[Letter] = []  # being written into the journal
+        self.answer: Future[frozenset[int]] | None = None
+        self.idle: list[Line] = []  # connections that wait for it
         self.outcomes: dict[int, Outcome] = {}
         self.selector = selectors.DefaultSelector()
         self.at_work: set[Line] = set()
         self.end = time.monotonic() + seconds
+        self.bell, self.ringing = socket.socketpair()
 
     def run(self) -> list[Outcome]:
         """Send them all; the outcomes in the order of the letters."""
+        self.bell.setblocking(False)
+        self.selector.register(self.bell, READ, None)
         try:
-            while self.queue and self._start():
+            self._ask()
+            while (self.queue or self.clear or self.asked) and self._start():
                 self._loop()
         finally:
             self.selector.close()
-        nothing = TryLater("unreachable", counts=False)
+            if self.answer is None or self.answer.done():
+                self.ringing.close()
+            self.bell.close()
+        nothing = TryLater(self.lines.trouble or "unreachable", counts=False)
         return [self.outcomes.get(one.place, nothing) for one in self.letters]
 
     def _start(self) -> bool:
         """Set connections to work; False when there are none, or no time is left."""
         if time.monotonic() >= self.end:
             return False
-        for line in self.lines.ready(len(self.queue)):
-            self.selector.register(line, selectors.EVENT_READ, line)
+        for line in self.lines.ready(len(self.queue) + len(self.clear) + len(self.asked)):
+            self.selector.register(line, READ, line)
+            line.watched = READ
             self.at_work.add(line)
             self._next(line)
-        return bool(self.at_work) or not self.queue
+        return bool(self.at_work) or not (self.queue or self.clear or self.asked)
 
     def _loop(self) -> None:
         """Until every connection has nothing more to do, or broke."""
+        soonest = 0.0  # deadlines only move away, so they are looked at when the first may be due
         while self.at_work:
             now = time.monotonic()
-            for key, events in self.selector.select(self._patience(now)):
-                line: Line = key.data
-                if line in self.at_work:
+            if now >= soonest:
+                for line in [one for one in self.at_work if one.deadline <= now]:
+                    self._break(line, "no answer in time", again=False)
+                soonest = min((line.deadline for line in self.at_work), default=now)
+                continue
+            for key, events in self.selector.select(soonest - now):
+                line: Line | None = key.data
+                if line is None:
+                    self._answered()
+                elif line in self.at_work:
                     self._serve(line, events)
-            now = time.monotonic()
-            for line in [one for one in self.at_work if one.deadline <= now]:
-                self._break(line, "no answer in time", again=False)
 
-    def _patience(self, now: float) -> float:
-        return max(min(line.deadline for line in self.at_work) - now, 0)
+    def _ask(self) -> None:
+        """Write the next letters into the journal."""
+        if self.journal is None or self.answer is not None or not self.queue:
+            return
+        most = AHEAD * self.lines.most
+        self.asked = [self.queue.popleft() for _ in range(min(most, len(self.queue)))]
+        self.answer = self.journal.begin([letter.place for letter in self.asked])
+        if self.answer.done():
+            self._take_answer()
+        else:
+            self.answer.add_done_callback(lambda _, bell=self.ringing: _ring(bell))
+
+    def _answered(self) -> None:
+        """The bell rang: what was asked is in the journal, or never will be."""
+        self.bell.recv(16)
+        self._take_answer()
+        idle, self.idle = self.idle, []
+        for line in idle:
+            if line in self.at_work:
+                self._next(line)
+
+    def _take_answer(self) -> None:
+        assert self.answer is not None
+        answer, asked, self.answer, self.asked = self.answer, self.asked, None, []
+        error = answer.exception()
+        if error is not None:
+            logger.warning("nothing more of this batch is begun: %s", error or type(error).__name__)
+            self.queue.clear()  # and stays without an outcome: it was not begun
+            return
+        withdrawn = answer.result()
+        for letter in asked:
+            if letter.place in withdrawn:
+                self.outcomes[letter.place] = Withdrawn()
+            else:
+                self.clear.append(letter)
 
     def _serve(self, line: Line, events: int) -> None:
         try:
-            if events & selectors.EVENT_WRITE:
+            if events & WRITE:
                 line.flush()
-            if events & selectors.EVENT_READ:
+            if events & READ:
                 for reply in line.receive():
                     decided = line.hear(reply, self._following)
                     if decided is not None and decided.outcome is not None:
-                        self.outcomes[decided.place] = decided.outcome
+                        self._decided(decided, decided.outcome)
         except Lost as lost:
             self._break(line, str(lost))
             return
@@ -118,16 +151,27 @@ class Sending:
         else:
             self._watch(line)
 
+    def _decided(self, letter: Letter, outcome: Outcome) -> None:
+        self.outcomes[letter.place] = outcome
+        if self.journal is not None and isinstance(outcome, Accepted):
+            self.journal.took(letter.place)
+
     def _following(self) -> Letter | None:
-        if not self.queue or time.monotonic() >= self.end:
+        if 2 * len(self.clear) <= self.lines.most:
+            self._ask()
+        if not self.clear or time.monotonic() >= self.end:
             return None
-        return self.queue.popleft()
+        return self.clear.popleft()
 
     def _next(self, line: Line) -> None:
-        """Give a free connection its next letter, or rest."""
+        """Give a free connection its next letter, or let it wait for one, or rest."""
         letter = self._following()
         if letter is None:
-            self._rest(line)
+            if self.answer is not None and time.monotonic() < self.end:
+                self.idle.append(line)
+                self._watch(line)
+            else:
+                self._rest(line)
             return
         letter.tries += 1
         try:
@@ -139,9 +183,10 @@ class Sending:
 
     def _watch(self, line: Line) -> None:
         line.deadline = min(time.monotonic() + self.lines.server.seconds, self.end)
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.wants_to_write else 0)
-        if self.selector.get_key(line).events != wanted:
+        wanted = READ | WRITE if line.out else READ
+        if line.watched != wanted:
             self.selector.modify(line, wanted, line)
+            line.watched = wanted
 
     def _rest(self, line: Line) -> None:
         line.used_at = time.monotonic()
@@ -161,8 +206,15 @@ class Sending:
             elif doubtful:
                 self.outcomes[current.place] = Ambiguous(why)
             elif again and current.tries < MOST_TRIES:
-                self.queue.appendleft(current)
+                self.clear.appendleft(current)
             else:
                 self.outcomes[current.place] = TryLater(why, counts=False)
         if behind is not None:
-            self.queue.appendleft(behind)
+            self.clear.appendleft(behind)
+
+
+def _ring(bell: socket.socket) -> None:
+    try:
+        bell.send(b"!")
+    except OSError:
+        bell.close()  # nobody waits any more
