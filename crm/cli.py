@@ -6,10 +6,12 @@ import sys
 import click
 from flask.cli import ScriptInfo
 
-from crm import __version__, scheduler, worker
+from crm import __version__, clock, scheduler, worker
 from crm.app import create_app
 from crm.auth.cli import key, staff_group
+from crm.campaigns.journeys import wordings
 from crm.config import BadSetting, Config
+from crm.db import transaction
 from crm.demo import credentials, loader
 from crm.migrations import upgrade
 from crm.points import check
@@ -64,6 +66,23 @@ def demo_credentials() -> None:
     app = create_app()
     with app.app_context():
         click.echo(f"credentials: {credentials.write(with_stores=False)}")
+
+
+@cli.group("journeys")
+def journeys_group() -> None:
+    """What runs by itself."""
+
+
+@journeys_group.command("install")
+def journeys_install() -> None:
+    """Make the default templates of journeys that are missing; nothing is switched on."""
+    app = create_app()
+    with app.app_context():
+        with transaction():
+            made = wordings.install(now=clock.now())
+        for code in made:
+            click.echo(code)
+        click.echo(f"{len(made)} templates were made")
 
 
 @cli.group("ledger")

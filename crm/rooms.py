@@ -14,6 +14,8 @@ from crm.auth import api as auth
 from crm.auth import approvals_api as approvals
 from crm.auth import door
 from crm.auth import jobs as auth_jobs
+from crm.campaigns.journeys import api as journeys
+from crm.campaigns.journeys import jobs as journey_jobs
 from crm.coupons import api as coupons
 from crm.coupons import jobs as coupon_jobs
 from crm.coupons import templates_api as coupon_templates
@@ -63,6 +65,7 @@ JOB_MODULES: Sequence[ModuleType] = (
     order_jobs,
     activity_jobs,
     segments_jobs,
+    journey_jobs,
 )
 
 # What rooms know of a member that messages can say, by the first part of the field's name.
@@ -100,6 +103,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     claims.blp,
     quotes.blp,
     segments.blp,
+    journeys.blp,
 )
 
 INSTALLERS: Sequence[Callable[[Flask], None]] = (

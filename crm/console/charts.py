@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from math import sqrt
 
 HEATS = 8
@@ -86,3 +86,32 @@ def paired_bars(
         PairedBars(label, 30.0 * at, room * a / largest, room * b / largest, *texts[at])
         for at, (label, a, b) in enumerate(rows)
     ]
+
+
+@dataclass(frozen=True)
+class DayColumns:
+    """A column for each day, from zero: (x, y, width, height) and what it stands for; the largest
+    value, the first and the last day."""
+
+    width: float
+    height: float
+    columns: Sequence[tuple[float, float, float, float]]
+    largest: int
+    first: str
+    last: str
+
+
+def day_columns(
+    rows: Sequence[tuple[date, int]], *, width: float = 600, height: float = 90
+) -> DayColumns:
+    """Counts by day, drawn to one scale from zero; the top tenth stays free for the figure."""
+    largest = max((count for _, count in rows), default=0)
+    step = width / max(len(rows), 1)
+    columns = []
+    for at, (_, count) in enumerate(rows):
+        tall = height * 0.9 * count / largest if largest else 0.0
+        columns.append(
+            (round(at * step, 1), round(height - tall, 1), round(step * 0.7, 1), round(tall, 1))
+        )
+    ends = (rows[0][0].isoformat(), rows[-1][0].isoformat()) if rows else ("", "")
+    return DayColumns(width, height, columns, largest, *ends)

@@ -103,6 +103,12 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                 ("console.outbox", "console.message", "console.member_messages"),
             ),
             Place(
+                "route",
+                N_("Journeys"),
+                "journeys:read",
+                ("console.journeys", "console.journey", "console.change_journey"),
+            ),
+            Place(
                 "segment", N_("Segments"), "segments:read", ("console.segments", "console.segment")
             ),
         ),

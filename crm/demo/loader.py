@@ -19,9 +19,10 @@ from sqlalchemy import text
 
 from crm import clock, installation, worker
 from crm.app import create_app
+from crm.campaigns.journeys import jobs as journey_jobs
 from crm.config import Config
 from crm.db import config, db, transaction
-from crm.demo import offers
+from crm.demo import journeys, offers
 from crm.demo.places import STORES
 from crm.demo.shop import ZONE, Shop
 from crm.members import jobs as members_jobs
@@ -168,11 +169,18 @@ def _finish(report: Report) -> None:
         lambda: members_jobs.refresh_ranking(slot),
         _segment,
         lambda: offers.add(clock.now()),
+        _switch_on,
+        lambda: journey_jobs.tick(slot),
     ]
     for done, step in enumerate(steps):
         report("follow-up", done, len(steps))
         step()
     report("follow-up", len(steps), len(steps))
+
+
+def _switch_on() -> None:
+    with transaction():
+        journeys.switch_on(clock.now())
 
 
 def _analyse() -> None:

@@ -29,6 +29,8 @@ PERMISSIONS = {
     "inbox:use": "read members' in-app messages and mark them as read: for the shop's app",
     "templates:read": "read templates of messages, and preview them on members",
     "templates:write": "write templates of messages, and send tests",
+    "journeys:read": "read journeys, try them out, see what came of them",
+    "journeys:write": "switch journeys on and off, and change what is set",
     "segments:read": "read segments and scores",
     "segments:write": "start segmentation runs",
     "ledger:read": "run the ledger's self-check, read the liability",
@@ -60,11 +62,13 @@ _MANAGER = (
     _CLERK
     | {"members:merge", "members:reveal", "orders:write", "points:export", "ledger:read"}
     | {"coupons:manage", "messages:write"}
+    | {"journeys:read"}
     | {"rewards:manage"}
     | {"approvals:decide", "audit:read", "tasks:read"}
 )
 _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {
     "coupons:read",
+    "journeys:read",
     "ledger:read",
     "messages:read",
     "points:export",
@@ -77,6 +81,7 @@ _MARKETER = (
     _ANALYST
     | {"members:write", "segments:write", "programme:write"}
     | {"coupons:write", "coupons:manage", "messages:write", "templates:write"}
+    | {"journeys:write"}
     | {"rewards:write", "rewards:manage"}
 )
 

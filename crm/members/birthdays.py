@@ -52,15 +52,16 @@ class Celebrated(NamedTuple):
     year: int
 
 
-def celebrated_on(day: date) -> list[Celebrated]:
+def celebrated_on(day: date, *, leap_day: str = "feb28") -> list[Celebrated]:
     """The birthdays that are celebrated on a day.
 
-    29 February where there is none: on the 28th. The 30th of a lunar month of 29 days: on its last.
-    In a leap month, which most years don't have, nobody has a birthday. Beyond the table of the
-    lunar calendar only solar ones.
+    29 February where there is none: on the 28th, or (`leap_day` "mar1") on 1 March. The 30th of a
+    lunar month of 29 days: on its last. In a leap month, which most years don't have, nobody has a
+    birthday. Beyond the table of the lunar calendar only solar ones.
     """
     found = [Celebrated("solar", day.month, day.day, day.year)]
-    if (day.month, day.day) == (2, 28) and not isleap(day.year):
+    instead = (2, 28) if leap_day == "feb28" else (3, 1)
+    if (day.month, day.day) == instead and not isleap(day.year):
         found.append(Celebrated("solar", 2, 29, day.year))
     there = lunar(day)
     if there is not None and not there.is_leap:

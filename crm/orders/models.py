@@ -20,6 +20,11 @@ class Order(Base):
         UniqueConstraint("channel", "order_no"),
         Index("ix_orders_member", "member_id", "placed_at", "id"),
         Index(
+            "ix_orders_delivered_at",
+            "delivered_at",
+            postgresql_where=text("delivered_at IS NOT NULL AND member_id IS NOT NULL"),
+        ),
+        Index(
             "uq_orders_points_hold",
             "points_hold",
             unique=True,

@@ -43,6 +43,11 @@ class TierStanding(Base):
     __tablename__ = "tier_standing"
     __table_args__ = (
         Index("ix_tier_standing_held", "held", "member_id"),
+        Index(
+            "ix_tier_standing_valid_until",
+            "valid_until",
+            postgresql_where=text("valid_until IS NOT NULL"),
+        ),
         Index("ix_tier_standing_due", text(DUE), postgresql_where=text(f"{DUE} IS NOT NULL")),
     )
 
@@ -66,7 +71,10 @@ class TierChange(Base):
     """One step up, down or held; `from_tier` is None for a member's first."""
 
     __tablename__ = "tier_change"
-    __table_args__ = (CheckConstraint(f"cause IN ({', '.join(map(repr, CAUSES))})", name="cause"),)
+    __table_args__ = (
+        CheckConstraint(f"cause IN ({', '.join(map(repr, CAUSES))})", name="cause"),
+        Index("ix_tier_change_at", "at", postgresql_where=text("from_tier IS NOT NULL")),
+    )
 
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)

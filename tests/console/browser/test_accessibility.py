@@ -30,6 +30,8 @@ PAGES = {
     "messages": "/console/messages",
     "message": "/console/messages/{message}",
     "a member's messages": "/console/members/{lin}/messages",
+    "journeys": "/console/journeys",
+    "journey": "/console/journeys/birthday?day=2026-11-22",
     "segments": "/console/segments",
     "segment": "/console/segments/prospects",
     "programme": "/console/programme",

@@ -1,0 +1,64 @@
+"""When journeys have work next, and how much: for the moving sandbox, and for people."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from crm.campaigns.journeys import due, moments, switching
+from crm.campaigns.journeys.moments import Zones
+from crm.campaigns.journeys.switching import Switched
+
+WEEK = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How many occasions come today, and on the seven days from today on: those that would be
+    given as far as one statement knows, and those already given."""
+
+    today: int
+    next_7_days: int
+    by_day: Mapping[date, int]
+
+
+def next_at(now: datetime) -> datetime | None:
+    """The next instant at which an occasion may come; `now` if one is waiting already."""
+    found: list[datetime] = []
+    on = switching.enabled()
+    zones = moments.used(now) if on else None
+    for one in on:
+        assert zones is not None
+        if _waits(one, zones, now):
+            return now
+        timing = one.journey.timing(one.settings)
+        if timing.send_at is not None:
+            found.append(moments.next_after(zones.names, timing, now))
+    return min(found, default=None)
+
+
+def _waits(one: Switched, zones: Zones, now: datetime) -> bool:
+    assert one.enabled_at is not None
+    assert one.done_until is not None
+    changed = one.changed_at is not None and one.changed_at >= one.done_until
+    if not (one.journey.facts_come_late or changed):
+        return False
+    found = due.window(
+        one.journey, one.settings, zones,
+        enabled_at=one.enabled_at, done_until=one.done_until, now=now,
+    )  # fmt: skip
+    return due.has_any(one.journey, one.settings, found, zones, now=now)
+
+
+def ahead(one: Switched, zones: Zones, now: datetime) -> Ahead:
+    """The occasions of today and of the days after it, by the shop's day; each member's by his
+    own clock."""
+    today = moments.local_day(now, moments.zone_of(zones.shop))
+    days = [today + timedelta(days=more) for more in range(WEEK)]
+    timing = one.journey.timing(one.settings)
+    found = list(moments.of_days(zones.names, timing, days))
+    by_day: Counter[date] = Counter(dict.fromkeys(days, 0))
+    for row in due.counts(one.journey, one.settings, found, zones, now=now):
+        if row.state == "given" or (row.state is None and row.reason is None):
+            by_day[row.day] += row.n
+    return Ahead(by_day[today], sum(by_day.values()), by_day)

@@ -1,0 +1,187 @@
+"""Who is due: one statement per journey, whatever the number of members and zones.
+
+Each row is an occasion that nothing was done about yet. Why somebody gets nothing is found in the
+same statement, in this order: it is too late; what the journey itself says; a record that was
+merged into this one had the occasion; an open complaint; no consent.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import TextClause, text
+
+from crm.campaigns.journeys import moments
+from crm.campaigns.journeys.definition import Due, Journey, Settings
+from crm.campaigns.journeys.moments import Moment, Zones
+from crm.db import as_rows, db
+from crm.messages import planning
+from crm.messages.states import CONSENT
+
+TOO_LATE, DUPLICATE, OPTED_OUT = "too_late", "duplicate_person", "opted_out"
+NOBODY = UUID(int=0)
+
+# A member with his day, by his zone, his home store's, else the shop's.
+MEMBERS = """
+    member m
+    LEFT JOIN store st ON st.code = m.home_store
+    LEFT JOIN known k ON k.zone = coalesce(m.timezone, st.timezone)
+    JOIN moment z ON z.zone = coalesce(k.zone, :shop_zone)
+"""
+
+_FOUND = """
+    WITH moment AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(CAST(:moments AS json)) AS z (
+            zone text, day date, at timestamptz, late timestamptz, since timestamptz,
+            until timestamptz)
+    ), known AS MATERIALIZED (
+        SELECT k.zone FROM json_array_elements_text(CAST(:zones AS json)) AS k (zone)
+    ), due AS (
+        {sql}
+    )
+"""
+_REASON = """
+    CASE
+        WHEN d.late <= :late_by THEN 'too_late'
+        WHEN d.why IS NOT NULL THEN d.why
+        WHEN EXISTS (
+            SELECT FROM member x JOIN journey_occasion o ON o.key = journey_occasion_key(
+                replace(d.occasion, d.member_id::text, x.id::text))
+            WHERE x.merged_into = d.member_id) THEN 'duplicate_person'
+        WHEN CAST(:on_case AS boolean) AND EXISTS (
+            SELECT FROM message_block b WHERE b.member_id = d.member_id) THEN (
+            SELECT min(b.reason) FROM message_block b WHERE b.member_id = d.member_id)
+        WHEN CAST(:purpose AS text) = 'marketing' AND NOT EXISTS (
+            SELECT FROM member_consent c
+            WHERE c.member_id = d.member_id AND c.channel = ANY (CAST(:consents AS text[]))
+              AND c.purpose = 'marketing' AND c.granted AND c.superseded_at IS NULL)
+            THEN 'opted_out'
+        WHEN CAST(:purpose AS text) = 'service' AND EXISTS (
+            SELECT FROM member_consent c
+            WHERE c.member_id = d.member_id AND c.channel = ANY (CAST(:consents AS text[]))
+              AND c.purpose = 'service' AND NOT c.granted AND c.superseded_at IS NULL)
+            THEN 'opted_out'
+    END
+"""
+_NEW = """
+    NOT EXISTS (SELECT FROM journey_occasion o WHERE o.key = journey_occasion_key(d.occasion))
+"""
+_PAGE = """{found}
+    SELECT d.member_id, d.occasion, d.day, d.at, d.late, d.facts, d.ref, {reason} AS reason
+    FROM due d
+    WHERE d.member_id > :after AND {new}
+    ORDER BY d.member_id, d.at, d.occasion LIMIT :most
+"""
+_ANY = """{found} SELECT EXISTS (SELECT FROM due d WHERE {new} AND d.late > :late_by)"""
+_COUNT = """{found}
+    SELECT c.day, c.state, c.reason, count(*) AS n FROM (
+        SELECT d.day, o.state,
+               CASE WHEN o.key IS NULL THEN {reason} ELSE o.reason END AS reason
+        FROM due d LEFT JOIN journey_occasion o ON o.key = journey_occasion_key(d.occasion)
+    ) c GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+
+
+@cache
+def _statement(form: str, sql: str) -> TextClause:
+    return text(form.format(found=_FOUND.format(sql=sql), reason=_REASON, new=_NEW))
+
+
+def page(
+    journey: Journey,
+    settings: Settings,
+    found: Sequence[Moment],
+    zones: Zones,
+    *,
+    now: datetime,
+    late_by: datetime,
+    after: UUID = NOBODY,
+    most: int,
+) -> list[Due]:
+    """At most `most` of the next occasions, by member; one member's stay together.
+
+    `late_by`: what is too late by then gets the reason `too_late`.
+    """
+    values = _values(journey, settings, found, zones, now, late_by)
+    if values is None:
+        return []
+    values |= {"after": after, "most": most + 1}
+    rows = [Due(*row) for row in db.session.execute(_statement(_PAGE, journey.sql), values)]
+    if len(rows) <= most:
+        return rows
+    next_one = rows[most].member_id
+    return [row for row in rows if row.member_id != next_one] or rows[:most]
+
+
+def counts(
+    journey: Journey, settings: Settings, found: Sequence[Moment], zones: Zones, *, now: datetime
+) -> Sequence[Any]:
+    """How many occasions there are by day, state (None: not handled yet) and reason (None: would
+    be given, as far as the statement knows), whether or not it is too late for them."""
+    values = _values(journey, settings, found, zones, now, None)
+    if values is None:
+        return []
+    return db.session.execute(_statement(_COUNT, journey.sql), values).all()
+
+
+def has_any(
+    journey: Journey, settings: Settings, found: Sequence[Moment], zones: Zones, *, now: datetime
+) -> bool:
+    """Whether anybody is due for whom it is not too late."""
+    values = _values(journey, settings, found, zones, now, now)
+    return values is not None and db.session.scalar(_statement(_ANY, journey.sql), values)
+
+
+def window(
+    journey: Journey,
+    settings: Settings,
+    zones: Zones,
+    *,
+    enabled_at: datetime,
+    done_until: datetime,
+    now: datetime,
+) -> list[Moment]:
+    """The moments that a tick at `now` looks at: those since the last one, and, where facts may
+    come late, those for which it is not too late. Never of days before it was switched on."""
+    timing = journey.timing(settings)
+    after = done_until
+    if journey.facts_come_late:
+        after = min(after, now - moments.ONE_DAY * (timing.lateness_days + 2))
+    first = {zone: moments.local_day(enabled_at, moments.zone_of(zone)) for zone in zones.names}
+    return [
+        one
+        for one in moments.between(zones.names, timing, after, now)
+        if one.day >= first[one.zone]
+        and (one.late > now or (one.at if timing.send_at else one.until) > done_until)
+    ]
+
+
+def _values(
+    journey: Journey,
+    settings: Settings,
+    found: Sequence[Moment],
+    zones: Zones,
+    now: datetime,
+    late_by: datetime | None,
+) -> dict[str, Any] | None:
+    """The parameters of the statement; None where nobody can be due."""
+    more: Mapping[str, Any] | None = journey.values(settings, found, now) if found else None
+    if more is None:
+        return None
+    purpose, consents = None, None
+    if journey.must_be_told and settings["template"] is not None:
+        said = planning.wording(settings["template"])
+        purpose, consents = said.purpose, list(CONSENT[said.channel])
+    return {
+        "moments": as_rows([one._asdict() for one in found]),
+        "zones": as_rows(zones.names),
+        "shop_zone": zones.shop,
+        "now": now,
+        "late_by": late_by or datetime.min.replace(tzinfo=now.tzinfo),
+        "on_case": journey.stops_on_case,
+        "purpose": purpose,
+        "consents": consents,
+        **more,
+    }

@@ -1,0 +1,39 @@
+"""The clock of journeys. Any number of schedulers and workers, killed at any point: once each."""
+
+from datetime import datetime
+
+from crm import clock
+from crm.campaigns.journeys import coming, due, running, switching, withdrawing
+from crm.db import db, transaction
+from crm.queue import job
+
+
+def next_tick(now: datetime) -> datetime | None:
+    """When the next occasion may come: at once if one is waiting; None while all are off."""
+    found = coming.next_at(now)
+    db.session.rollback()
+    return found
+
+
+# Each tick looks back to the last one that came to its end, so the newest slot is enough.
+@job("journeys.tick", every="*/5 * * * *", due_from=next_tick)
+def tick(slot: datetime) -> int:
+    """Handle every occasion that has come; returns how many."""
+    now = clock.now()
+    with transaction():
+        codes = [one.journey.code for one in switching.enabled()]
+    handled = 0
+    for code in codes:
+        with transaction():
+            withdrawing.withdraw(code, now=now)
+        handled += _run(code, now)
+    return handled
+
+
+def _run(code: str, now: datetime) -> int:
+    handled, after = 0, due.NOBODY
+    while after is not None:
+        with transaction():
+            done, after = running.step(code, after, now=now)
+        handled += done
+    return handled

@@ -1,0 +1,102 @@
+"""After-sale follow-up: some days after delivery a member is asked how he likes what he bought.
+
+One occasion per order, and no second question within the cool-down. Not for orders that were
+cancelled or of which anything came back, and not while a complaint is open.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from crm.campaigns.journeys import settings
+from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings
+from crm.campaigns.journeys.due import MEMBERS
+from crm.campaigns.journeys.moments import Moment
+from crm.db import as_rows, db
+from crm.errors import N_
+
+REFUNDED, COOLDOWN = "order_refunded", "cooldown"
+
+SQL = f"""
+    SELECT m.id AS member_id, 'aftersale:after_sale:' || o.id AS occasion, z.day, z.at, z.late,
+           jsonb_build_object('order', jsonb_build_object(
+               'order_no', o.order_no, 'store', st_of.name, 'placed_on', rfc3339(o.placed_at),
+               'delivered_on', rfc3339(o.delivered_at),
+               'amount', jsonb_build_object('amount', o.total, 'currency', o.currency),
+               'first_item', (SELECT l.name FROM order_line l WHERE l.order_id = o.id
+                              ORDER BY l.line_no LIMIT 1))) AS facts,
+           CAST(o.id AS text) AS ref,
+           CASE WHEN o.status = 'cancelled' OR o.refunded > 0 THEN 'order_refunded' END AS why
+    FROM orders o
+    LEFT JOIN store st_of ON st_of.code = o.store
+    JOIN LATERAL (SELECT m.* FROM member m WHERE m.id = o.member_id AND m.status = 'active') m
+        ON true
+    {MEMBERS.partition("member m")[2]}
+        AND o.delivered_at >= z.since AND o.delivered_at < z.until
+    WHERE o.delivered_at >= :first AND o.delivered_at < :last AND o.member_id IS NOT NULL
+"""  # noqa: S608  # a constant of this module
+
+WITHDRAWN = """
+    SELECT CASE WHEN r.status = 'cancelled' OR r.refunded > 0 THEN 'order_refunded'
+                WHEN EXISTS (SELECT FROM message_block b WHERE b.member_id = o.member_id
+                                AND b.reason = 'open_case') THEN 'open_case' END AS reason
+    FROM orders r WHERE r.id = CAST(o.ref AS uuid)
+"""
+ASKED = text("""
+    SELECT r.member_id, max(o.at) AS at
+    FROM json_to_recordset(CAST(:rows AS json)) AS r (member_id uuid)
+    JOIN journey_occasion o ON o.member_id = r.member_id AND o.journey = 'after_sale'
+        AND o.state = 'given' AND o.at > :since
+    GROUP BY 1
+""")
+
+
+def _offset(given: Settings) -> int:
+    return given["days_after_delivery"]
+
+
+def _values(given: Settings, moments: Sequence[Moment], now: datetime) -> Mapping[str, Any]:
+    return {
+        "first": min(one.since for one in moments),
+        "last": max(one.until for one in moments),
+    }
+
+
+def _decide(rows: Sequence[Due], given: Settings, now: datetime) -> list[Decision]:
+    cooldown = timedelta(days=given["cooldown_days"])
+    last = _asked(rows, min(row.at for row in rows) - cooldown)
+    found = []
+    for row in rows:  # by member, and the earliest first
+        before = last.get(row.member_id)
+        if cooldown and before is not None and row.at - before < cooldown:
+            found.append(Decision(reason=COOLDOWN))
+            continue
+        last[row.member_id] = row.at
+        found.append(
+            Decision(points=given["points"], coupon=given["coupon_template"], variables=row.facts)
+        )
+    return found
+
+
+def _asked(rows: Sequence[Due], since: datetime) -> dict[Any, datetime]:
+    asked = as_rows([{"member_id": one} for one in {row.member_id for row in rows}])
+    found = db.session.execute(ASKED, {"rows": asked, "since": since})
+    return {row.member_id: row.at for row in found}
+
+
+JOURNEY = Journey(
+    code="after_sale",
+    name=N_("After-sale follow-up"),
+    told=N_("Asks how members like what was delivered, and opens a case where they don’t."),
+    schema=settings.AfterSale,
+    sql=SQL,
+    values=_values,
+    offset=_offset,
+    decide=_decide,
+    decides_alone=True,
+    facts_come_late=True,
+    withdrawn=WITHDRAWN,
+    priority=100,
+)

@@ -1,0 +1,47 @@
+"""What was given and not told yet is taken back where its cause has gone: a refund, a purchase."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+
+from crm.campaigns.journeys import directory
+from crm.coupons import redemption
+from crm.db import db
+from crm.messages import planning
+from crm.messages.states import Reason
+
+LOOKED_BACK = timedelta(days=33)  # the longest that a message of a journey waits, and a day or two
+NOT_TOLD = "not_told"  # why its coupon is void
+
+FOUND = """
+    SELECT o.occasion, o.coupon_code, w.reason
+    FROM journey_occasion o
+    JOIN message g ON g.occasion_key = message_occasion_key(o.occasion) AND g.state = 'waiting'
+    JOIN LATERAL ({why}) w ON w.reason IS NOT NULL
+    WHERE o.journey = :journey AND o.state = 'given' AND o.at > :since AND o.occasion IS NOT NULL
+    ORDER BY o.occasion
+    LIMIT 1000
+"""
+
+
+def withdraw(code: str, *, now: datetime) -> int:
+    """Cancel what of a journey waits and has lost its cause, and void its coupons; how many."""
+    why = directory.find(code).withdrawn
+    if why is None:
+        return 0
+    values = {"journey": code, "since": now - LOOKED_BACK}
+    rows = db.session.execute(text(FOUND.format(why=why)), values).all()
+    for reason in sorted({row.reason for row in rows}):
+        occasions = [row.occasion for row in rows if row.reason == reason]
+        planning.withdraw(occasions, reason=Reason(reason), now=now)
+    _void([row.coupon_code for row in rows if row.coupon_code is not None], now)
+    return len(rows)
+
+
+def _void(codes: list[str], now: datetime) -> None:
+    if not codes:
+        return
+    coupons, _ = redemption.lock(codes)
+    for coupon in coupons.values():
+        if coupon.state == "issued":
+            redemption.void(coupon.code, reason=NOT_TOLD, now=now)

@@ -1,0 +1,76 @@
+"""Journeys at the console: switched, set and tried out by marketers, read by others."""
+
+from collections.abc import Callable
+
+from api_client import Api
+from people import make
+from sqlalchemy import text
+from visitor import Visitor, words
+
+from crm.db import db, transaction
+
+As = Callable[..., Visitor]
+
+
+def test_journeys_are_listed_with_their_state(signed_in: As, admin: Api):
+    page = words(signed_in("marketer").get("/journeys"))
+    assert "Birthday" in page
+    assert "After-sale follow-up" in page
+    assert "旅程" in words(signed_in("analyst", "zh-Hans").get("/journeys"))
+
+
+def test_a_marketer_sets_a_journey_and_switches_it_on(signed_in: As, admin: Api):
+    marketer = signed_in("marketer")
+    marketer.get("/journeys/birthday")
+    form = {
+        "/send_at": "10:30", "/template": "", "/points": "100", "/coupon_template": "",
+        "/lateness_days": "0", "/attribution_days": "14", "/when": "days_before",
+        "/days_before": "3", "/leap_day": "mar1", "version": "0",
+    }  # fmt: skip
+    assert marketer.post("/journeys/birthday", form).status_code == 303
+    assert marketer.post("/journeys/birthday", {"do": "on"}).status_code == 303
+    found = admin.get("/journeys/birthday").get_json()
+    assert found["enabled"] is True
+    settings = found["settings"]
+    assert (settings["send_at"], settings["points"], settings["days_before"]) == ("10:30", 100, 3)
+    assert settings["by_tier"] is False
+    assert "The journey is on." in words(marketer.get("/journeys/birthday?done=on"))
+    assert marketer.post("/journeys/birthday", {"do": "off"}).status_code == 303
+    assert admin.get("/journeys/birthday").get_json()["enabled"] is False
+
+
+def test_mistakes_stand_beside_their_fields(signed_in: As, admin: Api):
+    marketer = signed_in("marketer")
+    marketer.get("/journeys/birthday")
+    answer = marketer.post("/journeys/birthday", {"/send_at": "soon", "/points": "many"})
+    assert answer.status_code == 422
+    page = words(answer)
+    assert "This must be a time of the day such as 09:00." in page
+    assert "This must be a whole number." in page
+    assert admin.get("/journeys/birthday").get_json()["version"] == 0
+
+
+def test_a_day_is_tried_out_on_the_page(signed_in: As):
+    member = make()
+    with transaction():
+        db.session.execute(
+            text("""
+                UPDATE member SET birthday_month = 5, birthday_day = 3,
+                    birthday_calendar = 'solar' WHERE id = :m
+            """),
+            {"m": member},
+        )
+    page = words(signed_in("analyst").get("/journeys/birthday?day=2027-05-03"))
+    assert "1 are due on 2027-05-03; 1 would get it." in page
+
+
+def test_who_may_not_write_changes_nothing(signed_in: As, admin: Api):
+    manager = signed_in("manager")
+    assert "Switch it on" not in words(manager.get("/journeys/birthday"))
+    assert manager.post("/journeys/birthday", {"do": "on"}).status_code == 403
+    assert signed_in("clerk").get("/journeys").status_code == 403
+    assert admin.get("/journeys/birthday").get_json()["enabled"] is False
+
+
+def test_there_is_no_page_of_another_journey(signed_in: As):
+    assert signed_in("marketer").get("/journeys/easter").status_code == 404

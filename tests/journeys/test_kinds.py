@@ -1,0 +1,396 @@
+"""What each journey finds, what it decides, and why it leaves somebody out."""
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from api_client import Api
+from clocks import set_to
+from order_bodies import order_body, stamp
+from sqlalchemy import text
+from travellers import (
+    NOON,
+    consent,
+    coupon_template,
+    coupons_of,
+    given,
+    messages,
+    occasions,
+    points_of,
+    reasons,
+    run_at,
+    switch,
+    traveller,
+)
+
+from crm.coupons.benefits.jobs import grant
+from crm.db import db, transaction
+from crm.ids import uuid7
+
+DAY = timedelta(days=1)
+MORNING = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)  # nine in Shanghai
+
+
+def ticked(at: datetime) -> int:
+    return run_at(at, set_to)
+
+
+def said(member: UUID) -> dict:
+    db.session.rollback()
+    return db.session.execute(
+        text("SELECT variables FROM message WHERE member_id = :m ORDER BY id DESC LIMIT 1"),
+        {"m": member},
+    ).scalar_one()
+
+
+def block(member: UUID, ref: str = "1") -> None:
+    """An open complaint."""
+    with transaction():
+        db.session.execute(
+            text("INSERT INTO message_block VALUES (:m, 'open_case', :ref, :now)"),
+            {"m": member, "ref": ref, "now": NOON},
+        )
+
+
+# Welcome
+
+
+def test_who_joins_is_welcomed_at_once_and_once():
+    switch("welcome", points=50)
+    before = traveller(joined=NOON - 2 * DAY)
+    one = traveller(joined=NOON - timedelta(minutes=3))
+    ticked(NOON)
+    assert ticked(NOON + DAY) == 0
+    assert (points_of(one), points_of(before)) == (50, 0)
+    assert [occasion for occasion, *_ in messages(one)] == [f"welcome:welcome:{one}"]
+
+
+def test_a_welcome_some_days_later_comes_at_the_hour_that_is_set():
+    switch("welcome", days_after=2, send_at="10:30")
+    one = traveller(joined=NOON)
+    assert ticked(datetime(2026, 11, 24, 2, 29, tzinfo=UTC)) == 0
+    assert ticked(datetime(2026, 11, 24, 2, 30, tzinfo=UTC)) == 1
+    assert given("welcome", one) == ["2026-11-24"]
+
+
+def test_who_takes_no_marketing_still_gets_his_welcome_points():
+    switch("welcome", points=50)
+    one = traveller(joined=NOON, consents={})
+    ticked(NOON)
+    assert points_of(one) == 50
+
+
+# Birthday
+
+
+def benefits(admin: Api, **given_benefits: dict) -> None:
+    tiers = admin.get("/tiers").get_json()["tiers"]
+    for one in tiers:
+        one["benefits"] = given_benefits.get(one["code"], {})
+    assert admin.put("/tiers", {"tiers": tiers}).status_code == 200
+
+
+def hold(member: UUID, tier: str) -> None:
+    with transaction():
+        db.session.execute(
+            text("UPDATE tier_standing SET tier = :t, held = :t WHERE member_id = :m"),
+            {"t": tier, "m": member},
+        )
+
+
+def test_what_a_tier_brings_takes_the_place_of_what_is_set(admin: Api):
+    set_to(NOON)
+    ours, theirs = coupon_template(), coupon_template(value=5000)
+    benefits(admin, gold={"birthday_points": 500, "birthday_coupon": str(theirs)})
+    switch("birthday", points=50, coupon_template=str(ours))
+    gold, plain = traveller(born=(11, 23)), traveller(born=(11, 23))
+    hold(gold, "gold")
+    ticked(MORNING + DAY)
+    assert (points_of(gold), points_of(plain)) == (500, 50)
+    assert coupons_of(gold) == [("tier:birthday:2026", "issued", theirs)]
+    assert coupons_of(plain) == [(f"birthday:birthday:{plain}:2026", "issued", ours)]
+
+
+def test_a_birthday_coupon_of_a_tier_is_one_a_year_whoever_gives_it(admin: Api):
+    set_to(NOON - 40 * DAY)
+    theirs, better = coupon_template(), coupon_template(value=9000)
+    benefits(
+        admin,
+        gold={"birthday_coupon": str(theirs)},
+        diamond={"birthday_coupon": str(better)},
+    )
+    one = traveller(born=(11, 23))
+    with transaction():
+        db.session.execute(
+            text("""
+                INSERT INTO tier_change (member_id, at, id, from_tier, to_tier, earned, cause)
+                VALUES (:m, :at, uuidv7(), 'new', 'gold', 'gold', 'manual')
+            """),
+            {"m": one, "at": NOON - 30 * DAY},
+        )
+    hold(one, "gold")
+    switch("birthday")
+    slot = datetime(2026, 11, 22, 16, 20, tzinfo=UTC)  # twenty past midnight, the 23rd
+    set_to(slot)
+    assert grant(slot) == 1
+    hold(one, "diamond")  # he rose before nine
+    ticked(MORNING + DAY)
+    assert coupons_of(one) == [("tier:birthday:2026", "issued", theirs)]
+    assert said(one)["coupon"]["code"]
+
+
+# After-sale
+
+
+@pytest.fixture
+def delivered(admin: Api):
+    """Writes orders that were delivered: `delivered("A1", member, at)` → id."""
+
+    def write(order_no: str, member: UUID, at: datetime, **more) -> str:
+        body = order_body(
+            member, status="delivered", placed_at=stamp(at - 2 * DAY),
+            paid_at=stamp(at - 2 * DAY), delivered_at=stamp(at), updated_at=stamp(at), **more,
+        )  # fmt: skip
+        answer = admin.put(f"/orders/web/{order_no}", body)
+        assert answer.status_code in (200, 201), answer.data
+        return answer.get_json()["id"]
+
+    return write
+
+
+def test_after_delivery_a_member_is_asked_once_per_order(delivered):
+    switch("after_sale", days_after_delivery=7, cooldown_days=0)
+    one = traveller(consents={})  # a service message asks for no consent
+    first, second = delivered("A1", one, NOON), delivered("A2", one, NOON + DAY)
+    ticked(MORNING + 7 * DAY)
+    ticked(MORNING + 9 * DAY)
+    assert given("after_sale", one) == ["2026-11-29", "2026-11-30"]
+    assert {occasion for occasion, *_ in messages(one)} == {
+        f"aftersale:after_sale:{order}" for order in (first, second)
+    }
+    assert said(one)["order"]["order_no"] == "A2"
+
+
+def test_within_the_cool_down_a_member_is_not_asked_again(delivered):
+    switch("after_sale", days_after_delivery=7, cooldown_days=14)
+    one = traveller()
+    for number, day in enumerate((0, 0, 5, 14)):
+        delivered(f"A{number}", one, NOON + day * DAY)
+    for day in range(8, 24):
+        ticked(MORNING + day * DAY)
+    assert given("after_sale", one) == ["2026-11-29", "2026-12-13"]
+    assert reasons("after_sale", one) == ["cooldown", "cooldown"]
+
+
+def test_a_refund_stops_the_question_also_when_it_waits_already(admin: Api, delivered):
+    switch("after_sale", days_after_delivery=1, cooldown_days=0)
+    one = traveller()
+    for number in ("A1", "A2"):
+        delivered(number, one, NOON)
+    refund = {"refunded_at": (NOON + DAY / 4).isoformat(), "amount": 100}
+    assert admin.put("/orders/web/A1/refunds/R1", refund).status_code in (200, 201)
+    ticked(MORNING + DAY)
+    assert reasons("after_sale", one) == ["order_refunded"]
+    refund = {"refunded_at": (MORNING + DAY).isoformat(), "amount": 100}
+    assert admin.put("/orders/web/A2/refunds/R2", refund).status_code in (200, 201)
+    ticked(MORNING + DAY + timedelta(minutes=5))
+    assert [(state, reason) for _, state, reason in messages(one)] == [
+        ("cancelled", "order_refunded")
+    ]
+
+
+def test_nobody_is_asked_while_a_complaint_is_open(delivered):
+    switch("after_sale", days_after_delivery=1)
+    one = traveller()
+    delivered("A1", one, NOON)
+    block(one)
+    ticked(MORNING + DAY)
+    assert reasons("after_sale", one) == ["open_case"]
+
+
+def test_a_delivery_that_is_reported_late_still_counts(delivered):
+    switch("after_sale", days_after_delivery=1)
+    one = traveller()
+    ticked(MORNING + 3 * DAY)
+    delivered("A1", one, NOON + DAY / 2)
+    ticked(MORNING + 3 * DAY + timedelta(minutes=5))
+    assert given("after_sale", one) == ["2026-11-24"]
+
+
+# Win-back
+
+
+def test_a_silence_is_broken_once(delivered):
+    switch("win_back", days=30)
+    one, silent = traveller(), traveller(consents={})
+    for member, number in ((one, "A1"), (silent, "A2")):
+        delivered(number, member, NOON + 2 * DAY)  # bought at noon of the 22nd
+    for day in range(25, 40):
+        ticked(MORNING + day * DAY)
+    assert given("win_back", one) == ["2026-12-22"]
+    assert reasons("win_back", silent) == ["opted_out"]
+    assert said(one)["product"]["last_bought_on"] == "2026-11-22"
+
+
+def test_who_buys_meanwhile_is_not_asked_back(delivered):
+    switch("win_back", days=30)
+    one = traveller()
+    delivered("A1", one, NOON + 2 * DAY)
+    delivered("A2", one, NOON + 12 * DAY)
+    for day in range(25, 45):
+        ticked(MORNING + day * DAY)
+    assert given("win_back", one) == ["2027-01-01"]
+
+
+# Points expiring
+
+
+def award(admin: Api, member: UUID, points: int, expires_at: datetime) -> None:
+    body = {
+        "member": {"id": str(member)}, "activity": "custom", "source_key": str(uuid7()),
+        "points": points, "expires_at": expires_at.isoformat(),
+    }  # fmt: skip
+    assert admin.post("/points/awards", body).status_code == 201
+
+
+def test_points_that_end_are_told_exactly_and_in_time(admin: Api):
+    switch("points_expiring", days_before=7)
+    one = traveller()
+    ends = datetime(2026, 12, 10, 16, 0, tzinfo=UTC)  # the 10th is the last day in Shanghai
+    for points in (100, 50):
+        award(admin, one, points, ends)
+    award(admin, one, 900, ends + 5 * DAY)
+    for day in range(8, 14):
+        ticked(MORNING + day * DAY)
+    assert given("points_expiring", one) == ["2026-12-03"]
+    assert said(one)["points"] == {"amount": 150, "expires_on": "2026-12-10T15:59:59.999999+00:00"}
+
+
+def test_what_a_hold_keeps_is_not_said_to_end(admin: Api):
+    switch("points_expiring", days_before=7)
+    one = traveller()
+    ends = datetime(2026, 12, 10, 16, 0, tzinfo=UTC)
+    award(admin, one, 250, ends)
+    hold_body = {
+        "member": {"id": str(one)}, "points": 100, "reference": "cart", "ttl_seconds": 604_800,
+    }  # fmt: skip
+    set_to(MORNING + 10 * DAY)
+    assert admin.post("/points/holds", hold_body).status_code == 201
+    ticked(MORNING + 11 * DAY)
+    assert said(one)["points"]["amount"] == 150
+
+
+# Tiers
+
+
+def rise(member: UUID, was: str, tier: str, at: datetime) -> None:
+    with transaction():
+        db.session.execute(
+            text("""
+                INSERT INTO tier_change (member_id, at, id, from_tier, to_tier, earned, cause)
+                VALUES (:m, :at, uuidv7(), :was, :tier, :tier, 'upgrade')
+            """),
+            {"m": member, "at": at, "was": was, "tier": tier},
+        )
+        db.session.execute(
+            text("UPDATE tier_standing SET tier = :t, held = :t WHERE member_id = :m"),
+            {"t": tier, "m": member},
+        )
+
+
+def test_who_rises_is_congratulated_at_once_for_the_highest_step_alone():
+    switch("tier_up", points=30)
+    one = traveller()
+    rise(one, "new", "bronze", NOON - timedelta(minutes=3))
+    rise(one, "bronze", "silver", NOON - timedelta(minutes=2))
+    ticked(NOON)
+    assert points_of(one) == 30
+    assert reasons("tier_up", one) == ["superseded"]
+    assert said(one)["tier"]["name"]["zh-Hans"] == "银牌"
+    assert said(one)["tier"]["previous"]["en"] == "Bronze"
+
+
+def test_a_tier_that_is_lost_again_is_not_congratulated():
+    switch("tier_up")
+    one = traveller()
+    rise(one, "new", "bronze", NOON - timedelta(minutes=3))
+    hold(one, "new")
+    ticked(NOON)
+    assert reasons("tier_up", one) == ["no_longer_due"]
+
+
+def test_who_would_lose_his_tier_hears_what_keeps_it():
+    switch("tier_at_risk", days_before=30)
+    one, safe = traveller(), traveller()
+    ends = datetime(2027, 1, 15, 16, 0, tzinfo=UTC)  # 15 January is the last day
+    for member in (one, safe):
+        hold(member, "silver")
+    with transaction():
+        db.session.execute(
+            text("UPDATE tier_standing SET valid_until = :e WHERE member_id = ANY (:m)"),
+            {"e": ends, "m": [one, safe]},
+        )
+        db.session.execute(
+            text("""
+                UPDATE tier_standing SET floor = 'silver', floor_since = :now, floor_reason = 'vip'
+                WHERE member_id = :m
+            """),
+            {"m": safe, "now": NOON},
+        )
+    for day in range(22, 28):
+        ticked(MORNING + day * DAY)
+    assert given("tier_at_risk", one) == ["2026-12-16"]
+    assert said(one)["tier"]["missing"]["en"]
+    assert reasons("tier_at_risk", safe) == ["will_be_kept"]
+
+
+# Days for all
+
+
+def test_holidays_of_both_calendars_are_greeted_once_a_year():
+    switch("holiday")
+    one = traveller()
+    for day in (date(2027, 1, 1), date(2027, 2, 6), date(2027, 9, 15)):
+        at = datetime(day.year, day.month, day.day, 1, 0, tzinfo=UTC)
+        ticked(at - DAY)
+        ticked(at)
+    assert given("holiday", one) == ["2027-01-01", "2027-02-06", "2027-09-15"]
+    assert said(one)["event"]["name"]["en"] == "Mid-Autumn Festival"
+
+
+def test_a_short_month_ends_with_its_member_day():
+    switch("member_day", days_of_month=[8, 31])
+    one = traveller()
+    for day in range(3, 40):
+        ticked(MORNING + day * DAY)
+    assert given("member_day", one) == ["2026-11-30", "2026-12-08", "2026-12-31"]
+
+
+def test_who_takes_no_marketing_is_skipped_where_the_gift_needs_a_word():
+    coupon = coupon_template()
+    switch("member_day", days_of_month=[22], coupon_template=str(coupon))
+    yes, no, back = traveller(), traveller(consents={}), traveller()
+    consent(back, "email.marketing", False)
+    complains = traveller()
+    block(complains)
+    ticked(NOON)
+    assert len(coupons_of(yes)) == 1
+    assert [reasons("member_day", one) for one in (no, back, complains)] == [
+        ["opted_out"], ["opted_out"], ["open_case"],
+    ]  # fmt: skip
+    assert coupons_of(no) == coupons_of(back) == coupons_of(complains) == []
+
+
+def test_a_record_that_was_merged_gets_no_second_gift():
+    switch("birthday", points=5)
+    one, twin = traveller(born=(11, 24)), traveller(born=(11, 23))
+    ticked(MORNING + DAY)
+    assert points_of(twin) == 5
+    with transaction():
+        db.session.execute(
+            text("UPDATE member SET status = 'merged', merged_into = :i WHERE id = :m"),
+            {"i": one, "m": twin},
+        )
+    ticked(MORNING + 2 * DAY)
+    assert reasons("birthday", one) == ["duplicate_person"]
+    assert occasions("birthday", one)[0][3] == 0
