@@ -10,6 +10,7 @@ from bench import (
     batch,
     checking,
     expiry,
+    forecast,
     growth,
     hot,
     lookup,
@@ -164,6 +165,14 @@ def run_mail_delayed(mails: int, connections: int, folder: Path | None) -> None:
 def run_planning(messages: int, rounds: int, folder: Path | None) -> None:
     """A campaign's rows from an audience, beside a bare INSERT … SELECT of the same rows."""
     _leave(planning.run(messages, rounds, folder))
+
+
+@main.command("forecast")
+@click.option("--members", default=100_000, show_default=True)
+@FOLDER
+def run_forecast(members: int, folder: Path | None) -> None:
+    """A night of next purchases and baskets beside plain counts, and suggestions to members."""
+    _leave(forecast.run(members, folder))
 
 
 if __name__ == "__main__":

@@ -52,6 +52,10 @@ from crm.points import programme_api as points_programme
 from crm.points.rewards import api as rewards
 from crm.segments import api as segments
 from crm.segments import jobs as segments_jobs
+from crm.segments.baskets import api as baskets
+from crm.segments.baskets import jobs as basket_jobs
+from crm.segments.next_purchase import api as next_purchase
+from crm.segments.next_purchase import jobs as next_purchase_jobs
 
 # Importing a room's `jobs` declares its jobs.
 JOB_MODULES: Sequence[ModuleType] = (
@@ -65,6 +69,8 @@ JOB_MODULES: Sequence[ModuleType] = (
     order_jobs,
     activity_jobs,
     segments_jobs,
+    next_purchase_jobs,
+    basket_jobs,
     journey_jobs,
 )
 
@@ -103,6 +109,8 @@ BLUEPRINTS: Sequence[Blueprint] = (
     claims.blp,
     quotes.blp,
     segments.blp,
+    next_purchase.blp,
+    baskets.blp,
     journeys.blp,
 )
 

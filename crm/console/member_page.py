@@ -18,6 +18,7 @@ from crm.console import (
     member_rewards,
     merging_page,
     messages_page,
+    next_purchase_told,
     person,
     standing,
     timeline,
@@ -71,7 +72,7 @@ def glance(member_id: UUID) -> str:
         "parts/glance.html",
         member=person.shown(found),
         joined=person.joined(found, stores.names(), zone),
-        segment=_segment(member_id, now),
+        segment=_named(directory.rfm(member_id, now=now)),
         points=member_points.figures(member_id, settings, now),
         **_standing(found, settings, zone, now),
     )
@@ -81,6 +82,7 @@ def _page(found: Member, *, masked: bool) -> str:
     now, who = clock.now(), principal()
     settings, names = programme.current(now), stores.names()
     zone = _zone(found.id, settings)
+    rfm = directory.rfm(found.id, now=now) if who.may("segments:read") else None
     return render_template(
         "member.html",
         member=person.shown(found),
@@ -88,7 +90,8 @@ def _page(found: Member, *, masked: bool) -> str:
         contacts=person.reach(found.id, masked=masked),
         masked=masked,
         note=person.last_note(found.id, now, zone),
-        segment=_segment(found.id, now) if who.may("segments:read") else None,
+        segment=_named(rfm),
+        coming=_coming(rfm, now, zone),
         points=member_points.figures(found.id, settings, now),
         adjusting=adjusting.offered(found.id, now),
         waiting=adjusting.waiting(found.id, now),
@@ -111,12 +114,18 @@ def _zone(member_id: UUID, settings: Programme) -> ZoneInfo:
     return ZoneInfo(profiles.require_facts(member_id, default_zone=settings.timezone).zone)
 
 
-def _segment(member_id: UUID, now: datetime) -> dict[str, Any] | None:
-    """The segment with its why; None for who has none yet."""
-    found = directory.rfm(member_id, now=now)
-    if found["segment"] is None:
+def _named(rfm: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The segment with its why; None for who has none yet, or for readers who may not see it."""
+    if rfm is None or rfm["segment"] is None:
         return None
-    return found["segment"] | {"facts": [fact["text"] for fact in found["why"]]}
+    return rfm["segment"] | {"facts": [fact["text"] for fact in rfm["why"]]}
+
+
+def _coming(rfm: dict[str, Any] | None, now: datetime, zone: ZoneInfo) -> dict[str, Any] | None:
+    if rfm is None:
+        return None
+    today = now.astimezone(zone).date()
+    return next_purchase_told.told(rfm["member_id"], rfm["next_purchase"], now=now, today=today)
 
 
 def _standing(found: Member, settings: Programme, zone: ZoneInfo, now: datetime) -> dict[str, Any]:

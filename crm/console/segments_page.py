@@ -7,7 +7,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from crm import clock
-from crm.console import formats, person, segment_figures, standing
+from crm.console import back_test_told, formats, person, segment_figures, standing
 from crm.console.blueprint import blp
 from crm.console.pages import when
 from crm.console.words import say
@@ -44,6 +44,7 @@ def segments() -> str:
     return render_template(
         "segments.html",
         run=shown,
+        forecast=back_test_told.told(now),
         working=_working(newest),
         failed=gettext(FAILED) if newest and newest.state == "failed" else "",
     )

@@ -15,6 +15,7 @@ from crm.points import programme
 from crm.segments import why
 from crm.segments.errors import SegmentNotFound
 from crm.segments.models import SegmentAssignment, SegmentationRun
+from crm.segments.next_purchase import documents as next_purchases
 from crm.segments.vocabulary import BY_CODE, named
 
 # OFFSET 0: look each member's purchases up by index; joined flat, all members' would be read.
@@ -135,6 +136,23 @@ def rfm(member_id: UUID, *, now: datetime) -> dict[str, Any]:
         "margin": row.margin if row.segment else None,
         "why": why.facts(features, spread, settings.currency),
         "run_id": row.current_run,
+        "next_purchase": next_purchases.of_member(
+            member_id, _scored(features), now=now, today=now.astimezone(settings.zone).date()
+        ),
+    }
+
+
+def _scored(features: why.Features) -> dict[str, float] | None:
+    """What a forecast is made of; None before the first purchase."""
+    recency, tenure, times = features.recency_days, features.tenure_days, features.frequency
+    if recency is None or tenure is None:
+        return None
+    return {
+        "recency": recency,
+        "frequency": times,
+        "monetary": features.monetary,
+        "tenure": tenure,
+        "gap": (tenure - recency) / (times - 1) if times > 1 else 0.0,
     }
 
 

@@ -38,3 +38,18 @@ def table(values: np.ndarray) -> dict[str, Any]:
         "below": np.round(below / total, 6).tolist(),
         "upto": np.round(upto / total, 6).tolist(),
     }
+
+
+def midranks_by(stored: dict[str, Any], values: np.ndarray) -> np.ndarray:
+    """`crm.segments.percentiles.Table.midrank` of many values at once, by a stored table."""
+    knots, below, upto = (np.asarray(stored[name], float) for name in ("values", "below", "upto"))
+    if not len(knots):
+        return np.full(len(values), 0.5)
+    after = np.searchsorted(knots, values, "left")
+    right = np.minimum(after, len(knots) - 1)
+    left = np.maximum(right - 1, 0)
+    width = np.where(right > left, knots[right] - knots[left], 1.0)
+    between = upto[left] + (below[right] - upto[left]) * (values - knots[left]) / width
+    found = np.where(knots[right] == values, (below[right] + upto[right]) / 2, between)
+    found = np.where((after == 0) & (knots[0] != values), 0.0, found)
+    return np.where(after == len(knots), 1.0, found)

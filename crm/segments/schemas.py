@@ -3,17 +3,13 @@
 from typing import ClassVar
 
 import marshmallow as ma
-from marshmallow import validate
 
 from crm.http import Schema, fields
 from crm.http.pagination import page_of
+from crm.segments.next_purchase.schemas import NextPurchaseOut
+from crm.segments.shares import ratio
 
 HASH = "[0-9a-f]{64}"
-
-
-def ratio(**kwargs) -> ma.fields.Float:
-    """A share or a percentile, 0 to 1."""
-    return ma.fields.Float(validate=validate.Range(0, 1), **kwargs)
 
 
 class ParametersIn(Schema):
@@ -176,7 +172,7 @@ class FactOut(Schema):
 
 
 class RfmOut(Schema):
-    """One member's features, place among all who bought, segment, and why."""
+    """One member's features, place among all who bought, segment and why, and next purchase."""
 
     member_id = fields.Id(required=True)
     as_of = fields.Instant(required=True)
@@ -188,6 +184,7 @@ class RfmOut(Schema):
     margin = ratio(required=True, allow_none=True)
     why = fields.Items(fields.Nested(FactOut), required=True)
     run_id = fields.Id(required=True, allow_none=True)
+    next_purchase = fields.Nested(NextPurchaseOut, required=True)
 
 
 RunPage = page_of(RunBriefOut)

@@ -1,0 +1,20 @@
+"""The nightly job of baskets."""
+
+from datetime import datetime
+
+from crm import clock
+from crm.db import transaction
+from crm.queue import job
+from crm.segments.baskets import building
+from crm.segments.next_purchase.jobs import last_build, next_change
+
+
+@job(
+    "segments.baskets",
+    every="50 18 * * *",  # 02:50 in Shanghai
+    due_from=lambda now: next_change(last_build("baskets"), now),
+)
+def baskets(slot: datetime) -> None:
+    """Count anew which products customers buy next."""
+    with transaction():
+        building.build(clock.now())
