@@ -128,6 +128,14 @@ def queues_with_work(now: datetime) -> Sequence[str]:
     return list(found)
 
 
+def next_due(after: datetime) -> datetime | None:
+    """When the first task is due that is not due by `after`."""
+    return db.session.scalar(
+        text("SELECT min(due_at) FROM task WHERE state = 'waiting' AND due_at > :after"),
+        {"after": after},
+    )
+
+
 def purge(before: datetime) -> int:
     """Forget what was done before `before`; failed tasks stay until somebody looked at them."""
     done = db.session.execute(

@@ -8,7 +8,7 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from crm import clock, worker
+from crm import clock, outbox, worker
 from crm.db import db, transaction
 from crm.errors import N_, Refused, Unprocessable
 from crm.outbox import ADVANCING
@@ -77,28 +77,40 @@ def _lock(connection: Connection) -> None:
 
 
 def _walk(start: datetime, target: datetime) -> dict[str, int]:
-    """Go from slot to slot. A job is asked for its next one when it has run; jobs without work
-    are asked again once a day, for the others may have made some."""
+    """Go from instant to instant at which something falls due.
+
+    Every job is asked anew at each: what one does (plan a message, give points that will lapse) may
+    be the next one's work, sooner than anything it knew of.
+    """
     ran: Counter[str] = Counter()
     _drain()
-    upcoming = {name: next_slot(job, start, target) for name, job in JOBS.items()}
-    asked_on = start.date()
-    while due := [slot for slot in upcoming.values() if slot is not None]:
-        at = min(due)
-        names = sorted(name for name, slot in upcoming.items() if slot == at)
+    at = start
+    while (found := _next(at, target)) is not None:
+        at, names = found
         _set(at)
         with transaction():
             for name in names:
                 put_slot(JOBS[name], at)
         _drain()
         ran.update(names)
-        idle = [name for name, slot in upcoming.items() if slot is None and at.date() > asked_on]
-        asked_on = at.date()
-        for name in (*names, *idle):
-            upcoming[name] = next_slot(JOBS[name], at, target)
     _set(target)
     _drain()
     return dict(ran)
+
+
+def _next(after: datetime, until: datetime) -> tuple[datetime, list[str]] | None:
+    """The first instant in (after, until] at which a job has a slot with work or a task is due,
+    and the jobs whose slot it is; None: nothing is due any more."""
+    slots = {name: next_slot(job, after, until) for name, job in JOBS.items()}
+    dues = [slot for slot in slots.values() if slot is not None]
+    task = outbox.next_due(after)
+    if task is not None and task <= until:
+        dues.append(task)
+    db.session.rollback()
+    if not dues:
+        return None
+    at = min(dues)
+    return at, sorted(name for name, slot in slots.items() if slot == at)
 
 
 def next_slot(job: Job, after: datetime, until: datetime) -> datetime | None:
