@@ -56,6 +56,9 @@ from crm.segments.baskets import api as baskets
 from crm.segments.baskets import jobs as basket_jobs
 from crm.segments.next_purchase import api as next_purchase
 from crm.segments.next_purchase import jobs as next_purchase_jobs
+from crm.segments.audiences import api as audiences
+from crm.segments.audiences import registry as filter_fields
+from crm.segments.audiences import vocabulary as filter_vocabulary
 
 # Importing a room's `jobs` declares its jobs.
 JOB_MODULES: Sequence[ModuleType] = (
@@ -76,6 +79,9 @@ JOB_MODULES: Sequence[ModuleType] = (
 
 # What rooms know of a member that messages can say, by the first part of the field's name.
 facts.provide("points", points_facts.of_members)
+
+# What filters of audiences can name.
+filter_fields.provide(*filter_vocabulary.FIELDS)
 
 METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 
@@ -112,6 +118,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     next_purchase.blp,
     baskets.blp,
     journeys.blp,
+    audiences.blp,
 )
 
 INSTALLERS: Sequence[Callable[[Flask], None]] = (

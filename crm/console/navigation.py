@@ -111,6 +111,21 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place(
                 "segment", N_("Segments"), "segments:read", ("console.segments", "console.segment")
             ),
+            Place(
+                "filter",
+                N_("Audiences"),
+                "audiences:read",
+                (
+                    "console.audiences",
+                    "console.audience",
+                    "console.new_audience",
+                    "console.edit_audience",
+                    "console.create_audience_page",
+                    "console.change_audience_page",
+                    "console.upload_audience",
+                    "console.draft_audience",
+                ),
+            ),
         ),
     ),
     (

@@ -33,6 +33,8 @@ PERMISSIONS = {
     "journeys:write": "switch journeys on and off, and change what is set",
     "segments:read": "read segments and scores",
     "segments:write": "start segmentation runs",
+    "audiences:read": "read audiences and their members, count and preview filters",
+    "audiences:write": "make and change audiences, upload lists of members",
     "ledger:read": "run the ledger's self-check, read the liability",
     "approvals:read": "see requests for approval: one's own, or all when one decides",
     "approvals:decide": "approve or deny what others asked for",
@@ -60,6 +62,7 @@ _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points
 }
 _MANAGER = (
     _CLERK
+    | {"audiences:read"}
     | {"members:merge", "members:reveal", "orders:write", "points:export", "ledger:read"}
     | {"coupons:manage", "messages:write"}
     | {"journeys:read"}
@@ -67,6 +70,7 @@ _MANAGER = (
     | {"approvals:decide", "audit:read", "tasks:read"}
 )
 _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {
+    "audiences:read",
     "coupons:read",
     "journeys:read",
     "ledger:read",
@@ -79,7 +83,7 @@ _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "seg
 }
 _MARKETER = (
     _ANALYST
-    | {"members:write", "segments:write", "programme:write"}
+    | {"members:write", "segments:write", "audiences:write", "programme:write"}
     | {"coupons:write", "coupons:manage", "messages:write", "templates:write"}
     | {"journeys:write"}
     | {"rewards:write", "rewards:manage"}

@@ -7,6 +7,7 @@ from typing import Any
 from crm.errors import N_, FieldError, Invalid, Malformed
 
 ESCAPES = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]")  # of NUL, and of halves of surrogate pairs
+MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]')
 LARGEST = 2**53 - 1  # the integers that every JSON reader keeps exactly (RFC 7493)
 DEEPEST = 60
 
@@ -68,7 +69,7 @@ def loads(raw: bytes) -> Any:
     except _Large:
         value, suspicious = _decode(_patient, raw), True
     if raw.count(b"[") + raw.count(b"{") > DEEPEST and _is_too_deep(value):
-        raise Malformed(reason="it is nested too deeply")
+        raise _too_deep(raw)
     if suspicious:
         errors: list[FieldError] = []
         _inspect(value, "", errors)
@@ -85,7 +86,27 @@ def _decode(decoder: json.JSONDecoder, raw: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise Malformed(reason=f"{error.msg} at line {error.lineno} column {error.colno}") from None
     except RecursionError:
-        raise Malformed(reason="it is nested too deeply") from None
+        raise _too_deep(raw) from None
+
+
+def _too_deep(raw: bytes) -> Malformed:
+    """The refusal, naming the place at which it became too deep: read by marks, without a value."""
+    path: list[str | int] = []
+    text, word = raw.decode("utf-8", "replace"), ""
+    for mark in MARKS.findall(text):
+        if mark in "[{":
+            path.append(0 if mark == "[" else "")
+            if len(path) > DEEPEST:
+                break
+        elif mark in "]}":
+            del path[-1:]
+        elif mark == "," and path and isinstance(path[-1], int):
+            path[-1] += 1
+        elif mark == ":" and path:
+            path[-1] = word[1:-1]
+        word = mark
+    at = "".join(f"/{escape(str(step))}" for step in path[:-1])
+    return Malformed(reason="it is nested too deeply", pointer=at)
 
 
 def _is_too_deep(value: Any) -> bool:

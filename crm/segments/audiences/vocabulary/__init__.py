@@ -1,0 +1,17 @@
+"""The fields of the filter language, room by room."""
+
+from crm.segments.audiences.field import Field
+from crm.segments.audiences.vocabulary import (
+    campaigns,
+    coupons,
+    points,
+    profile,
+    purchases,
+    standing,
+)
+
+FIELDS: tuple[Field, ...] = tuple(
+    one
+    for room in (profile, standing, points, purchases, coupons, campaigns)
+    for one in room.FIELDS
+)

@@ -1,0 +1,87 @@
+"""`points.*`: what a member can spend, waits for, loses soon, owes, and ever earned."""
+
+from crm.i18n import N_
+from crm.segments.audiences.field import Field
+from crm.segments.audiences.kinds import WHOLE
+
+SPENDABLE = "l.available_at <= {now} AND (l.expires_at IS NULL OR l.expires_at > {now})"
+
+# What is spendable, less what live holds keep of it, less a debt that it pays first. A hold that
+# is over keeps nothing, whether or not a job has ended it.
+AVAILABLE = """
+    SELECT s.member_id, greatest(s.points - coalesce(h.points, 0) - coalesce(a.debt, 0), 0) AS n
+    FROM (
+        SELECT l.member_id, sum(l.remaining)::bigint AS points FROM points_lot l
+        WHERE l.remaining > 0 AND SPENDABLE GROUP BY l.member_id
+    ) s
+    LEFT JOIN (
+        SELECT x.member_id, sum(x.points)::bigint AS points
+        FROM points_hold o JOIN points_hold_lot x ON x.hold_id = o.id
+        JOIN points_lot l ON l.member_id = x.member_id AND l.id = x.lot_id
+        WHERE o.state = 'held' AND o.expires_at > {now} AND SPENDABLE GROUP BY x.member_id
+    ) h ON h.member_id = s.member_id
+    LEFT JOIN points_account a ON a.member_id = s.member_id AND a.debt > 0""".replace(
+    "SPENDABLE", SPENDABLE
+)
+PENDING = """
+    SELECT l.member_id, sum(l.remaining)::bigint AS n FROM points_lot l
+    WHERE l.remaining > 0 AND (l.available_at IS NULL OR l.available_at > {now})
+      AND (l.expires_at IS NULL OR l.expires_at > {now})
+    GROUP BY l.member_id"""
+EXPIRING = """
+    SELECT l.member_id, sum(l.remaining - l.held)::bigint AS n FROM points_lot l
+    WHERE l.remaining > 0 AND SPENDABLE {within} GROUP BY l.member_id""".replace(
+    "SPENDABLE", SPENDABLE
+)
+ACCOUNT = "SELECT a.member_id, a.lifetime_earned, a.debt FROM points_account a"
+
+FIELDS = (
+    Field(
+        "points.available",
+        N_("Points available"),
+        N_("What the member can spend now."),
+        WHOLE,
+        "{r}.n",
+        AVAILABLE,
+        default=0,
+    ),
+    Field(
+        "points.pending",
+        N_("Points pending"),
+        N_("Earned, and not yet to be spent."),
+        WHOLE,
+        "{r}.n",
+        PENDING,
+        default=0,
+    ),
+    Field(
+        "points.expiring",
+        N_("Points expiring"),
+        N_("How many of the available ones lapse within so many days."),
+        WHOLE,
+        "{r}.n",
+        EXPIRING,
+        at="l.expires_at",
+        window="required",
+        ahead=True,
+        default=0,
+    ),
+    Field(
+        "points.lifetime",
+        N_("Points ever earned"),
+        N_("All that was earned since the member joined."),
+        WHOLE,
+        "{r}.lifetime_earned",
+        ACCOUNT,
+        default=0,
+    ),
+    Field(
+        "points.debt",
+        N_("Points owed"),
+        N_("What refunds took that had been spent already."),
+        WHOLE,
+        "{r}.debt",
+        ACCOUNT,
+        default=0,
+    ),
+)
