@@ -52,13 +52,13 @@ from crm.points import programme_api as points_programme
 from crm.points.rewards import api as rewards
 from crm.segments import api as segments
 from crm.segments import jobs as segments_jobs
+from crm.segments.audiences import api as audiences
+from crm.segments.audiences import registry as filter_fields
+from crm.segments.audiences import vocabulary as filter_vocabulary
 from crm.segments.baskets import api as baskets
 from crm.segments.baskets import jobs as basket_jobs
 from crm.segments.next_purchase import api as next_purchase
 from crm.segments.next_purchase import jobs as next_purchase_jobs
-from crm.segments.audiences import api as audiences
-from crm.segments.audiences import registry as filter_fields
-from crm.segments.audiences import vocabulary as filter_vocabulary
 
 # Importing a room's `jobs` declares its jobs.
 JOB_MODULES: Sequence[ModuleType] = (

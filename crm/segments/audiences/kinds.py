@@ -7,8 +7,10 @@ from datetime import date
 from typing import Any
 
 from crm.errors import N_
-from crm.http.fields import CONTROL, MINOR_LIMIT, read_id, read_instant
+from crm.http.fields import MINOR_LIMIT, read_id
 from crm.http.strict_json import text_problem
+from crm.http.texts import CONTROL
+from crm.http.times import read_instant
 
 LONGEST_TEXT = 200
 MOST_VALUES = 1_000

@@ -78,7 +78,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of an upload. `unknown_lines` names the first lines that are nobody's, values in part."""
+    """What came of an upload. `unknown_lines` has the first that are nobody's, values in part."""
 
     lines: int
     found: int

@@ -2,8 +2,8 @@
 
 from crm.migrations import script
 
-revision = "0035"
-down_revision = "0034"
+revision = "0036"
+down_revision = "0035"
 branch_labels = depends_on = None
 
 TABLES = """
