@@ -16,6 +16,8 @@ from crm.auth import door
 from crm.auth import jobs as auth_jobs
 from crm.campaigns.journeys import api as journeys
 from crm.campaigns.journeys import jobs as journey_jobs
+from crm.campaigns import api as campaigns
+from crm.campaigns import jobs as campaign_jobs
 from crm.coupons import api as coupons
 from crm.coupons import jobs as coupon_jobs
 from crm.coupons import templates_api as coupon_templates
@@ -75,6 +77,7 @@ JOB_MODULES: Sequence[ModuleType] = (
     next_purchase_jobs,
     basket_jobs,
     journey_jobs,
+    campaign_jobs,
 )
 
 # What rooms know of a member that messages can say, by the first part of the field's name.
@@ -119,6 +122,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     baskets.blp,
     journeys.blp,
     audiences.blp,
+    campaigns.blp,
 )
 
 INSTALLERS: Sequence[Callable[[Flask], None]] = (

@@ -31,6 +31,10 @@ PERMISSIONS = {
     "templates:write": "write templates of messages, and send tests",
     "journeys:read": "read journeys, try them out, see what came of them",
     "journeys:write": "switch journeys on and off, and change what is set",
+    "campaigns:read": "read campaigns, their plans, recipients and results",
+    "campaigns:write": "make and change drafts of campaigns",
+    "campaigns:launch": "launch campaigns, pause, resume and cancel them",
+    "campaigns:manage": "change from which size on a campaign needs a second person",
     "segments:read": "read segments and scores",
     "segments:write": "start segmentation runs",
     "audiences:read": "read audiences and their members, count and preview filters",
@@ -66,11 +70,13 @@ _MANAGER = (
     | {"members:merge", "members:reveal", "orders:write", "points:export", "ledger:read"}
     | {"coupons:manage", "messages:write"}
     | {"journeys:read"}
+    | {"campaigns:read", "campaigns:launch", "campaigns:manage"}
     | {"rewards:manage"}
     | {"approvals:decide", "audit:read", "tasks:read"}
 )
 _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {
     "audiences:read",
+    "campaigns:read",
     "coupons:read",
     "journeys:read",
     "ledger:read",
@@ -86,6 +92,7 @@ _MARKETER = (
     | {"members:write", "segments:write", "audiences:write", "programme:write"}
     | {"coupons:write", "coupons:manage", "messages:write", "templates:write"}
     | {"journeys:write"}
+    | {"campaigns:write", "campaigns:launch"}
     | {"rewards:write", "rewards:manage"}
 )
 

@@ -4,7 +4,7 @@ Pausing and stopping count at once: a worker looks just before each call. Figure
 database with every change of a message and add up at every instant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -36,8 +36,8 @@ CANCEL = text("""
     FROM gone WHERE m.id = gone.id
 """)
 FIGURES = text("""
-    SELECT figure, reason, sum(n)::bigint AS n FROM message_count
-    WHERE source_type = :type AND source_id = :id GROUP BY 1, 2 HAVING sum(n) <> 0
+    SELECT source_id, figure, reason, sum(n)::bigint AS n FROM message_count
+    WHERE source_type = :type AND source_id = ANY (:ids) GROUP BY 1, 2, 3 HAVING sum(n) <> 0
 """)
 
 
@@ -89,12 +89,21 @@ def cancel_waiting(
 
 def figures(source: Source) -> Figures:
     """How many of its messages became what, as of this transaction."""
-    found: dict[str, int] = {}
-    reasons: dict[str, int] = {}
-    for figure, reason, n in db.session.execute(FIGURES, {"type": source.type, "id": source.id}):
-        found[figure] = found.get(figure, 0) + n
+    return figures_of(source.type, [source.id])[source.id]
+
+
+def figures_of(type: str, ids: Sequence[str]) -> dict[str, Figures]:
+    """The figures of many sources of one type, by id."""
+    found: dict[str, dict[str, int]] = {one: {} for one in ids}
+    reasons: dict[str, dict[str, int]] = {one: {} for one in ids}
+    for one, figure, reason, n in db.session.execute(FIGURES, {"type": type, "ids": list(ids)}):
+        found[one][figure] = found[one].get(figure, 0) + n
         if reason:
-            reasons[reason] = n
+            reasons[one][reason] = n
+    return {one: _figures(found[one], reasons[one]) for one in ids}
+
+
+def _figures(found: dict[str, int], reasons: Mapping[str, int]) -> Figures:
     delivered, unknown = found.pop("delivered", 0), found.pop("unknown", 0)
     return Figures(
         planned=sum(found.values()) + delivered + unknown,
