@@ -28,7 +28,7 @@ from crm.campaigns.schemas import (
     PlanOut,
     RecipientPage,
     RecipientQuery,
-    kept,
+    body_of,
 )
 from crm.db import transaction
 from crm.errors import N_
@@ -60,7 +60,7 @@ def list_campaigns(query: dict[str, Any]):
 def create_campaign(body: dict[str, Any]):
     """Make a draft. Nothing is sent before it is launched."""
     now = clock.now()
-    return documents.campaign(drafts.create(_body(body), now=now), now)
+    return documents.campaign(drafts.create(body_of(body), now=now), now)
 
 
 @blp.get("/campaigns/<uuid:id>")
@@ -79,7 +79,7 @@ def change_campaign(body: dict[str, Any], id: UUID):
     """Change what is named of a draft. A request for its approval then stands for nothing."""
     now = clock.now()
     with transaction():
-        return documents.campaign(drafts.change(id, _body(body), now=now), now)
+        return documents.campaign(drafts.change(id, body_of(body), now=now), now)
 
 
 @blp.post("/campaigns/<uuid:id>/plan")
@@ -174,10 +174,6 @@ def write_policy(body: dict[str, Any]):
 def told(check: Check) -> dict[str, Any]:
     """A finding as the API shows it, in the reader's language."""
     return {"code": check.code, "text": say(TEXTS[check.code], check.facts), "blocks": check.blocks}
-
-
-def _body(body: dict[str, Any]) -> dict[str, Any]:
-    return body | ({"schedule": kept(body["schedule"])} if "schedule" in body else {})
 
 
 def _shown(found: Campaign) -> Response:

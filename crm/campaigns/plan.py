@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from crm.campaigns import checks, costs, drafts, policy, waterfall
+from sqlalchemy import text
+
+from crm.campaigns import audience, checks, costs, drafts, policy, waterfall
 from crm.campaigns.checks import Check
 from crm.campaigns.costs import ArmCost
 from crm.campaigns.models import Campaign, CampaignArm
@@ -24,6 +26,12 @@ from crm.points import programme
 
 LOOKED_AT = 200
 READ = 5  # members whose text messages are counted in parts
+SIZE = """
+    SELECT count(*) FILTER (WHERE x.member_id IS NULL) AS left_,
+           count(*) FILTER (WHERE x.member_id IS NOT NULL) AS excluded
+    FROM ({audience}) AS a
+    LEFT JOIN (SELECT DISTINCT member_id FROM ({excluded}) AS e) AS x USING (member_id)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +135,12 @@ def channel_of(arms: Sequence[CampaignArm]) -> str:
     template = db.session.get(MessageTemplate, arms[0].template_id)
     assert template is not None, "a foreign key says so"
     return template.channel
+
+
+def audience_size(found: Campaign, now: datetime) -> tuple[int, int]:
+    """How many of a draft's audience are left, and how many are excluded, while it lacks arms."""
+    assert found.audience_id is not None
+    members = audience.members(found.audience_id, found.exclude, now)
+    query = SIZE.format(audience=members.audience, excluded=members.excluded)
+    row = db.session.execute(text(query), members.params).one()
+    return row.left_, row.excluded

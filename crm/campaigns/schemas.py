@@ -108,6 +108,11 @@ class CampaignIn(CampaignPatch):
         exclude = ("revision",)
 
 
+def body_of(body: dict[str, Any]) -> dict[str, Any]:
+    """A body as rules take it: its schedule as it is kept."""
+    return body | ({"schedule": kept(body["schedule"])} if "schedule" in body else {})
+
+
 class CampaignQuery(PageQuery):
     """Which campaigns."""
 

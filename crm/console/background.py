@@ -14,6 +14,8 @@ from crm.queue import JOBS
 JOB_NAMES = {
     "approvals.expire": N_("Close requests that nobody decided in time"),
     "auth.purge": N_("Forget old sessions and failed sign-ins"),
+    "campaigns.advance": N_("Take the next steps of campaigns"),
+    "campaigns.work": N_("Prepare the messages of a campaign"),
     "coupons.tidy": N_("Free what expired coupons and reservations held"),
     "floor.forget": N_("Forget what is no longer needed"),
     "ledger.check": N_("Check the ledger at night"),

@@ -73,6 +73,11 @@ def month(value: date, today: date) -> str:
     return format_date(value, format=shapes[locale()], locale=_babel())
 
 
+def month_of_year(value: date) -> str:
+    """Oct 2025."""
+    return format_date(value, format=MONTH_OF_YEAR[locale()], locale=_babel())
+
+
 def clock_time(value: datetime, zone: tzinfo) -> str:
     """14:05 in `zone`."""
     return format_datetime(value.astimezone(zone), format="HH:mm", locale=_babel())

@@ -56,6 +56,27 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         N_("Marketing"),
         (
             Place(
+                "send",
+                N_("Campaigns"),
+                "campaigns:read",
+                (
+                    "console.campaigns",
+                    "console.campaign",
+                    "console.new_campaign",
+                    "console.create_campaign",
+                    "console.campaign_step",
+                    "console.save_campaign_step",
+                    "console.launch_campaign",
+                    "console.pause_campaign",
+                    "console.resume_campaign",
+                    "console.cancel_campaign",
+                    "console.campaign_recipients",
+                    "console.campaign_calendar",
+                    "console.campaign_limits",
+                    "console.change_campaign_limits",
+                ),
+            ),
+            Place(
                 "coupon",
                 N_("Coupons"),
                 "coupons:read",
@@ -97,7 +118,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                 ),
             ),
             Place(
-                "send",
+                "phone",
                 N_("Messages"),
                 "messages:read",
                 ("console.outbox", "console.message", "console.member_messages"),
