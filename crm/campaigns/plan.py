@@ -12,11 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from crm.campaigns import audience, checks, costs, drafts, policy, waterfall
+from crm.campaigns import audience, checks, costs, detection, drafts, policy, waterfall
 from crm.campaigns.checks import Check
 from crm.campaigns.costs import ArmCost
 from crm.campaigns.models import Campaign, CampaignArm
-from crm.campaigns.results import power
 from crm.campaigns.schedule import Due
 from crm.campaigns.waterfall import Waterfall
 from crm.db import db
@@ -75,8 +74,7 @@ class Plan:
     def detectable(self) -> dict[str, Any]:
         """The smallest rise of members who buy that it can tell from chance."""
         treated, held, base = self.will_send, self.waterfall.holdout, self.base_share
-        effect = power.detectable(treated, held, base * (1 - base)) if base else None
-        share = None if effect is None or base + effect > 1 else base + effect
+        share = detection.share(treated, held, base)
         return {
             "days": self.campaign.attribution_days,
             "treated": treated,
