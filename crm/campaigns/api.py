@@ -193,6 +193,4 @@ def _launched(id: UUID, payload: Mapping[str, Any], **by: Any) -> dict[str, Any]
     return done
 
 
-approvals.register(
-    approvals.Kind(launching.KIND, launching.PERMISSION, _launched, tell=summary)
-)
+approvals.register(approvals.Kind(launching.KIND, launching.PERMISSION, _launched, tell=summary))

@@ -122,9 +122,7 @@ def variables(arm: CampaignArm) -> dict[str, Any]:
     return found
 
 
-def _message(
-    arm: CampaignArm, channel: str, sample: Sequence[UUID], now: datetime
-) -> Fraction:
+def _message(arm: CampaignArm, channel: str, sample: Sequence[UUID], now: datetime) -> Fraction:
     price = Fraction(Decimal(config().sms_price)) if channel == "sms" else Fraction(0)
     return price * _parts(arm, sample, now) if price else price
 

@@ -57,13 +57,10 @@ def freeze(campaign_id: UUID, *, now: datetime) -> int:
 
 def _whose_time_has_come(found: Campaign, dues: Sequence[Due], now: datetime) -> list[Due]:
     """The zones whose hour has come since the last time; with the first, those that are skipped."""
-    first = found.frozen_until is None
-    return [
-        due
-        for due in dues
-        if (due.at is None and first)
-        or (due.at is not None and due.at <= now and (first or due.at > found.frozen_until))
-    ]
+    before = found.frozen_until
+    if before is None:
+        return [due for due in dues if due.at is None or due.at <= now]
+    return [due for due in dues if due.at is not None and before < due.at <= now]
 
 
 def _note(campaign_id: UUID, whole: Waterfall, dues: Sequence[Due], now: datetime) -> int:

@@ -135,8 +135,9 @@ def start(planned: Plan, *, by: str, now: datetime, reason: str | None = None) -
     found.audience = audience.kept([found.audience_id, *found.exclude])
     found.launched_at, found.launched_by = now, by
     found.starts_at, found.ends_at = starts_at, ends_at
-    found.next_freeze_at = now if found.mode == "frozen" else starts_at
-    found.state = "launching" if found.next_freeze_at <= now else "scheduled"
+    freeze_at = now if found.mode == "frozen" else starts_at
+    found.next_freeze_at = freeze_at
+    found.state = "launching" if freeze_at <= now else "scheduled"
     db.session.flush()
     audit.record(
         "campaign.launched", "campaign", found.id, now=now, before={"state": "draft"},

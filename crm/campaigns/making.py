@@ -42,7 +42,7 @@ OCCASION = "'campaign:' || campaign_id || ':' || member_id"
 # Rows that get nothing, and those of an arm that gives nothing but its message.
 MESSAGES = f"""
     SELECT member_id, {OCCASION} AS occasion, NULL::jsonb AS variables,
-           CASE WHEN :state IS NULL AND arm > 0 THEN due_at END AS due_at,
+           CASE WHEN CAST(:state AS text) IS NULL AND arm > 0 THEN due_at END AS due_at,
            NULL::timestamptz AS not_after,
            CASE WHEN arm IS NULL THEN 'suppressed' WHEN arm = 0 THEN 'holdout'
                 ELSE CAST(:state AS text) END AS state,
@@ -168,9 +168,7 @@ def _plan(
     )
 
 
-def _give(
-    found: Campaign, arm: CampaignArm, chunk: Chunk, channel: str, now: datetime
-) -> None:
+def _give(found: Campaign, arm: CampaignArm, chunk: Chunk, channel: str, now: datetime) -> None:
     """Give an arm's members what they get, as long as the budget lasts, and say so."""
     rows = db.session.execute(GIFTED, chunk.params | {"arm": arm.no}).all()
     most = len(rows)
@@ -218,9 +216,7 @@ def _tell_nothing(
          "reason": reason}
         for row, reason in none
     ]  # fmt: skip
-    planning.plan_many(
-        rows, template_id=None, source=source(found.id), now=now, channel=channel
-    )
+    planning.plan_many(rows, template_id=None, source=source(found.id), now=now, channel=channel)
 
 
 def _advance(found: Campaign, chunk: Chunk) -> None:

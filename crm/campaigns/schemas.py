@@ -36,7 +36,7 @@ class LocalTime(fields.Text):
         return found
 
 
-class ScheduleFields(Schema):
+class CampaignScheduleFields(Schema):
     """`now`; or `at` an instant; or at a `local_time` by each member's own clock, `on` a day.
 
     `if_past`: where that time has passed at the launch, such members get it now (default), at the
@@ -71,7 +71,7 @@ def kept(schedule: dict[str, Any]) -> dict[str, Any]:
     return {"now": True}
 
 
-class ArmFields(Schema):
+class CampaignArmFields(Schema):
     """One offer: what is said, a coupon of its own for each member, points, and its weight beside
     the other arms'."""
 
@@ -88,10 +88,10 @@ class CampaignPatch(Schema):
 
     name = fields.Text(200)
     audience = fields.Id(allow_none=True)
-    exclude = fields.Items(fields.Id(), MOST_EXCLUSIONS)
-    arms = fields.Items(fields.Nested(ArmFields), MOST_ARMS)
+    exclude = fields.Items(fields.Id(), MOST_EXCLUSIONS)  # type: ignore[assignment]  # a field
+    arms = fields.Items(fields.Nested(CampaignArmFields), MOST_ARMS)
     holdout_percent = fields.Whole(0, 90)
-    schedule = fields.Nested(ScheduleFields)
+    schedule = fields.Nested(CampaignScheduleFields)
     mode = fields.Choice(*MODES)
     budget = fields.Whole(0, MINOR_LIMIT, allow_none=True)
     attribution_days = fields.Whole(1, MOST_DAYS)
@@ -144,7 +144,7 @@ class CancelIn(Schema):
     reason = fields.Text(500, load_default=None, allow_none=True)
 
 
-class CountersOut(Schema):
+class CampaignCountersOut(Schema):
     """planned = sent + failed + suppressed + holdout + cancelled + pending, at every instant.
     `sent` holds those delivered, `failed` those whose fate is unknown; `reasons` parts those
     suppressed."""
@@ -153,7 +153,7 @@ class CountersOut(Schema):
     sent = fields.Whole()
     delivered = fields.Whole()
     failed = fields.Whole()
-    unknown = fields.Whole()
+    unknown = fields.Whole()  # type: ignore[assignment]  # a field
     suppressed = fields.Whole()
     holdout = fields.Whole()
     cancelled = fields.Whole()
@@ -161,7 +161,7 @@ class CountersOut(Schema):
     reasons = fields.Mapping(fields.Text(), fields.Whole())
 
 
-class ArmOut(ArmFields):
+class CampaignArmOut(CampaignArmFields):
     """An arm; its template's version is kept from the launch on."""
 
     no = fields.Whole(1, MOST_ARMS)
@@ -179,8 +179,8 @@ class CampaignOut(Schema):
     state = fields.Choice(*STATES)
     revision = fields.Whole()
     audience = fields.Id(allow_none=True)
-    exclude = fields.Items(fields.Id())
-    arms = fields.Items(fields.Nested(ArmOut))
+    exclude = fields.Items(fields.Id())  # type: ignore[assignment]  # a field
+    arms = fields.Items(fields.Nested(CampaignArmOut))
     holdout_percent = fields.Whole()
     schedule = fields.Mapping()
     mode = fields.Choice(*MODES)
@@ -195,7 +195,7 @@ class CampaignOut(Schema):
     starts_at = fields.Instant(allow_none=True)
     ends_at = fields.Instant(allow_none=True)
     finished_at = fields.Instant(allow_none=True)
-    counters = fields.Nested(CountersOut)
+    counters = fields.Nested(CampaignCountersOut)
     progress = ma.fields.Float()
     approval = fields.Id(allow_none=True)
 
@@ -209,7 +209,7 @@ class AwaitingLaunchOut(Schema):
     approval = fields.Nested(ApprovalOut)
 
 
-class StepOut(Schema):
+class PlanStepOut(Schema):
     """A step of the waterfall: what takes members away, and how many."""
 
     step = fields.Text()
@@ -229,7 +229,7 @@ class PlanArmOut(Schema):
     points_value = fields.minor()
 
 
-class CostOut(Schema):
+class PlanCostOut(Schema):
     """Money in minor units of `currency`; `worst` is all together at most, null without bound."""
 
     currency = fields.Text()
@@ -251,7 +251,7 @@ class DetectableOut(Schema):
     detectable_share = ma.fields.Float(allow_none=True)
 
 
-class CheckOut(Schema):
+class PlanCheckOut(Schema):
     """Something to look at before the launch; `blocks`: it can't be launched so."""
 
     code = fields.Text()
@@ -265,12 +265,12 @@ class PlanOut(Schema):
     campaign = fields.Id()
     revision = fields.Whole()
     as_of = fields.Instant()
-    waterfall = fields.Items(fields.Nested(StepOut))
+    waterfall = fields.Items(fields.Nested(PlanStepOut))
     will_send = fields.Whole()
     arms = fields.Items(fields.Nested(PlanArmOut))
-    cost = fields.Nested(CostOut)
+    cost = fields.Nested(PlanCostOut)
     detectable = fields.Nested(DetectableOut)
-    checks = fields.Items(fields.Nested(CheckOut))
+    checks = fields.Items(fields.Nested(PlanCheckOut))
     needs_approval = fields.Flag()
     starts_at = fields.Instant(allow_none=True)
     ends_at = fields.Instant(allow_none=True)

@@ -87,9 +87,7 @@ HINTS = {
     "/schedule/at": N_("By the shop’s clock."),
     "/schedule/on": N_("By each member’s own calendar."),
     "/schedule/local_time": N_("By each member’s own clock."),
-    "/budget": N_(
-        "Bounds messages, coupons at their most and points together. Empty: no limit."
-    ),
+    "/budget": N_("Bounds messages, coupons at their most and points together. Empty: no limit."),
     "/attribution_days": N_("Counted from the day of the message."),
 }
 CHOICES = {

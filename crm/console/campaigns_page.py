@@ -106,7 +106,9 @@ def _page(found: Campaign, form: Form | None = None) -> str:
     fall = []
     if found.waterfall:
         whole = Waterfall.read(found.waterfall)
-        fall = campaign_figures.fall(whole, plan.channel_of(drafts.arms_of(found.id)), found.holdout_percent)
+        fall = campaign_figures.fall(
+            whole, plan.channel_of(drafts.arms_of(found.id)), found.holdout_percent
+        )
         for no, arm in arms.items():
             arm["members"] = formats.number(whole.arms.get(no, 0))
     return render_template(

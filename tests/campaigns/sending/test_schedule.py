@@ -1,4 +1,4 @@
-"""Local times over the globe: the clock there says what was asked for, changes of clocks included."""
+"""Local times over the globe: the clock there says what was asked for, whatever it changes to."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo

@@ -2,8 +2,8 @@
 
 from crm.migrations import script
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 branch_labels = depends_on = None
 
 CAMPAIGNS = """
