@@ -4,6 +4,8 @@ from html.parser import HTMLParser
 
 from werkzeug.datastructures import MultiDict
 
+TICKED = ("checkbox", "radio")
+
 
 class _Reader(HTMLParser):
     """Collects the fields of the forms whose address ends with `action`."""
@@ -20,7 +22,7 @@ class _Reader(HTMLParser):
             self.inside = about.get("action", "").endswith(self.action)
         if not self.inside or ("name" not in about and tag != "option"):
             return
-        if tag == "input" and (about.get("type") != "checkbox" or "checked" in about):
+        if tag == "input" and (about.get("type") not in TICKED or "checked" in about):
             self.fields.add(about["name"], about.get("value", ""))
         elif tag == "textarea":
             self.area = about["name"]
