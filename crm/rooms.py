@@ -14,10 +14,10 @@ from crm.auth import api as auth
 from crm.auth import approvals_api as approvals
 from crm.auth import door
 from crm.auth import jobs as auth_jobs
-from crm.campaigns.journeys import api as journeys
-from crm.campaigns.journeys import jobs as journey_jobs
 from crm.campaigns import api as campaigns
 from crm.campaigns import jobs as campaign_jobs
+from crm.campaigns.journeys import api as journeys
+from crm.campaigns.journeys import jobs as journey_jobs
 from crm.coupons import api as coupons
 from crm.coupons import jobs as coupon_jobs
 from crm.coupons import templates_api as coupon_templates

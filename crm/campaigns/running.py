@@ -13,7 +13,7 @@ from crm import audit
 from crm.campaigns import drafts, freezing, making
 from crm.campaigns.errors import CampaignNotPaused, CampaignNotRunning, CampaignOver
 from crm.campaigns.models import OPEN, Campaign
-from crm.coupons import returning
+from crm.coupons import recalling
 from crm.db import db
 from crm.messages import sources
 
@@ -181,7 +181,7 @@ def _take_back(found: Campaign, now: datetime) -> int:
         return 0
     values = {"id": str(found.id), "templates": templates, "most": BACK}
     codes = list(db.session.scalars(UNTOLD, values))
-    return returning.take_back(codes, reason="campaign", now=now) if codes else 0
+    return recalling.take_back(codes, reason="campaign", now=now) if codes else 0
 
 
 def _become(found: Campaign, state: str, now: datetime, reason: str | None = None) -> None:

@@ -2,8 +2,8 @@
 
 from crm.migrations import script
 
-revision = "0033"
-down_revision = "0032"
+revision = "0037"
+down_revision = "0036"
 branch_labels = depends_on = None
 
 CAMPAIGNS = """
