@@ -8,6 +8,7 @@ import click
 from bench import (
     accrual,
     batch,
+    birthday,
     checking,
     expiry,
     forecast,
@@ -173,6 +174,14 @@ def run_planning(messages: int, rounds: int, folder: Path | None) -> None:
 def run_forecast(members: int, folder: Path | None) -> None:
     """A night of next purchases and baskets beside plain counts, and suggestions to members."""
     _leave(forecast.run(members, folder))
+
+
+@main.command("birthday")
+@click.option("--members", default=1_000_000, show_default=True)
+@FOLDER
+def run_birthday(members: int, folder: Path | None) -> None:
+    """A day of birthdays among so many members: points, coupon and message for each."""
+    _leave(birthday.run(members, folder))
 
 
 if __name__ == "__main__":

@@ -168,11 +168,13 @@ def test_whoever_can_not_have_his_coupon_gets_nothing_and_it_says_why():
     assert messages(members[1]) == []
 
 
-def test_the_next_tick_is_when_it_is_nine_somewhere():
+def test_the_next_tick_is_when_somebody_is_due_and_within_a_day():
     switch("birthday", points=1)
     ticked(NOON)
+    assert next_tick(NOON) == NOON + DAY
+    traveller(born=(11, 23))
     assert next_tick(NOON) == datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
-    traveller(zone="America/New_York")
+    traveller(born=(11, 22), zone="America/New_York")
     assert next_tick(NOON) == datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
     traveller(born=(11, 22))
     assert next_tick(NOON) == NOON

@@ -23,31 +23,33 @@ class Ahead:
 
 
 def next_at(now: datetime) -> datetime | None:
-    """The next instant at which an occasion may come; `now` if one is waiting already."""
-    found: list[datetime] = []
+    """The next instant at which somebody is due, `now` if it has passed already; at the latest in a
+    day, for much may happen until then. None while all are off."""
     on = switching.enabled()
-    zones = moments.used(now) if on else None
+    if not on:
+        return None
+    zones = moments.used(now)
+    first = now + moments.ONE_DAY
     for one in on:
-        assert zones is not None
-        if _waits(one, zones, now):
+        found = _next_of(one, zones, now, first)
+        first = first if found is None else min(first, found)
+        if first <= now:
             return now
-        timing = one.journey.timing(one.settings)
-        if timing.send_at is not None:
-            found.append(moments.next_after(zones.names, timing, now))
-    return min(found, default=None)
+    return first
 
 
-def _waits(one: Switched, zones: Zones, now: datetime) -> bool:
+def _next_of(one: Switched, zones: Zones, now: datetime, until: datetime) -> datetime | None:
+    """The first occasion of a journey up to `until` that nothing was done about."""
     assert one.enabled_at is not None
     assert one.done_until is not None
-    changed = one.changed_at is not None and one.changed_at >= one.done_until
-    if not (one.journey.facts_come_late or changed):
-        return False
+    journey, settings = one.journey, one.settings
     found = due.window(
-        one.journey, one.settings, zones,
-        enabled_at=one.enabled_at, done_until=one.done_until, now=now,
-    )  # fmt: skip
-    return due.has_any(one.journey, one.settings, found, zones, now=now)
+        journey, settings, zones, enabled_at=one.enabled_at, done_until=one.done_until, now=now
+    )
+    timing = journey.timing(settings)
+    if timing.send_at is not None:
+        found += moments.between(zones.names, timing, now, until)
+    return due.first(journey, settings, found, zones, now=now)
 
 
 def ahead(one: Switched, zones: Zones, now: datetime) -> Ahead:

@@ -74,7 +74,7 @@ _PAGE = """{found}
     WHERE d.member_id > :after AND {new}
     ORDER BY d.member_id, d.at, d.occasion LIMIT :most
 """
-_ANY = """{found} SELECT EXISTS (SELECT FROM due d WHERE {new} AND d.late > :late_by)"""
+_FIRST = """{found} SELECT min(d.at) FROM due d WHERE {new} AND d.late > :late_by"""
 _COUNT = """{found}
     SELECT c.day, c.state, c.reason, count(*) AS n FROM (
         SELECT d.day, o.state,
@@ -126,12 +126,14 @@ def counts(
     return db.session.execute(_statement(_COUNT, journey.sql), values).all()
 
 
-def has_any(
+def first(
     journey: Journey, settings: Settings, found: Sequence[Moment], zones: Zones, *, now: datetime
-) -> bool:
-    """Whether anybody is due for whom it is not too late."""
+) -> datetime | None:
+    """When the first of these occasions comes for which it is not too late, if there are any."""
     values = _values(journey, settings, found, zones, now, now)
-    return values is not None and db.session.scalar(_statement(_ANY, journey.sql), values)
+    if values is None:
+        return None
+    return db.session.scalar(_statement(_FIRST, journey.sql), values)
 
 
 def window(

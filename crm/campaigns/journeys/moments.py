@@ -19,9 +19,17 @@ from crm.points import rulebook
 
 MOST_DAYS = 400  # after more than a year of downtime the older days are not even noted
 
+# From one zone to the next by the index: as many steps as there are zones, not members.
 USED = text("""
-    SELECT DISTINCT timezone FROM member WHERE timezone IS NOT NULL
-    UNION SELECT DISTINCT timezone FROM store WHERE timezone IS NOT NULL
+    WITH RECURSIVE zone AS (
+        (SELECT timezone FROM member WHERE timezone IS NOT NULL ORDER BY timezone LIMIT 1)
+        UNION ALL
+        SELECT (SELECT m.timezone FROM member m WHERE m.timezone > zone.timezone
+                ORDER BY m.timezone LIMIT 1)
+        FROM zone WHERE zone.timezone IS NOT NULL
+    )
+    SELECT timezone FROM zone WHERE timezone IS NOT NULL
+    UNION SELECT timezone FROM store WHERE timezone IS NOT NULL
 """)
 
 
@@ -100,16 +108,6 @@ def of_days(zones: Iterable[str], timing: Timing, days: Sequence[date]) -> Itera
     for zone in zones:
         for day in days:
             yield timing.of_day(zone, day)
-
-
-def next_after(zones: Iterable[str], timing: Timing, now: datetime) -> datetime:
-    """The first moment after `now` in any of the zones, for occasions with an hour of their own."""
-    found = []
-    for zone in zones:
-        day = local_day(now, zone_of(zone))
-        ahead = (timing.of_day(zone, day + timedelta(days=more)).at for more in (0, 1, 2))
-        found.append(next(at for at in ahead if at > now))
-    return min(found)
 
 
 def is_zone(name: str) -> bool:
