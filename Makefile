@@ -19,3 +19,4 @@ lock:
 	printf '# Wheels we only serve files from, see requirements-files.in\n' >> requirements.txt
 	$(COMPILE) $(UPGRADE) --no-deps --no-header requirements-files.in >> requirements.txt
 	$(COMPILE) $(UPGRADE) requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) $(UPGRADE) requirements-scale.in -o requirements-scale.txt

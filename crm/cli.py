@@ -18,6 +18,7 @@ from crm.points import check
 from crm.progress import Progress
 from crm.queue import QUEUES
 from crm.reference import reference
+from crm.segments.cli import segments_group
 
 
 @click.group()
@@ -29,6 +30,7 @@ def cli() -> None:
 cli.add_command(key)
 cli.add_command(staff_group)
 cli.add_command(reference)
+cli.add_command(segments_group)
 
 
 @cli.group("db")
