@@ -20,6 +20,7 @@ from bench import (
     peers,
     planning,
     redeem,
+    segments,
 )
 
 FOLDER = click.option(
@@ -139,6 +140,16 @@ def run_lookup(members: int, lookups: int, folder: Path | None) -> None:
 def run_orders(count: int, folder: Path | None) -> None:
     """The bulk path of orders in a shop, and in one of ten times as many members and orders."""
     _leave(orders.run(count, folder))
+
+
+@main.command("segments")
+@click.option("--members", default=1_000_000, show_default=True)
+@click.option("--orders", "count", default=10_000_000, show_default=True, help="in all, about")
+@click.option("--rounds", default=3, show_default=True)
+@FOLDER
+def run_segments(members: int, count: int, rounds: int, folder: Path | None) -> None:
+    """Segmentation runs of a large shop against DuckDB's group-by over its raw orders."""
+    _leave(segments.run(members, count, rounds, folder))
 
 
 @main.command("mail")

@@ -14,6 +14,7 @@ from crm.config import BadSetting, Config
 from crm.db import transaction
 from crm.demo import credentials, loader
 from crm.migrations import upgrade
+from crm.orders import checking
 from crm.points import check
 from crm.progress import Progress
 from crm.queue import QUEUES
@@ -106,6 +107,38 @@ def ledger_check() -> None:
         click.echo(f"{len(breaches)} breaches in {figures}")
         click.echo(f"head {check.head()}")
     sys.exit(1 if breaches else 0)
+
+
+@cli.group("orders")
+def orders_group() -> None:
+    """Orders, and the running aggregates of members' purchases."""
+
+
+@orders_group.command("check")
+@click.option("--members", default=None, type=int, help="a sample of about so many, else all")
+@click.option("--repair", is_flag=True, help="count those that differ again")
+def orders_check(members: int | None, repair: bool) -> None:
+    """Compare the running aggregates with the orders; the exit status is 1 if any differ."""
+    app = create_app()
+    with app.app_context(), transaction():
+        now = clock.now()
+        found = checking.look(members, seed=now.toordinal())
+        if repair:
+            checking.repair(found, now)
+        checking.note(found, sample=members is not None, repaired=repair, now=now)
+    for member_id in found.wrong:
+        click.echo(f"aggregates differ: member {member_id}")
+    click.echo(f"{len(found.wrong)} of {found.checked} members differ")
+    sys.exit(1 if found.wrong and not repair else 0)
+
+
+@orders_group.command("rebuild")
+def orders_rebuild() -> None:
+    """Count the running aggregates of all members anew from the orders, in one pass."""
+    app = create_app()
+    with app.app_context(), transaction():
+        done = checking.rebuild(clock.now())
+    click.echo(f"{done['missing']} members had none, {done['wrong']} differed")
 
 
 @cli.command("worker")

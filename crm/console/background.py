@@ -30,6 +30,7 @@ JOB_NAMES = {
     "points.referrals": N_("Reward referrals whose order can't come back any more"),
     "points.release": N_("Make pending points available"),
     "segments.daily": N_("Calculate the segments at night"),
+    "segments.roll_back": N_("Take calculations of the segments back"),
     "segments.run": N_("Calculate the segments when asked"),
     "tiers.benefits": N_("Give members the coupons of their tiers"),
     "tiers.ladder_changed": N_("Bring members onto a changed ladder"),

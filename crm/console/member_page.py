@@ -20,6 +20,7 @@ from crm.console import (
     messages_page,
     next_purchase_told,
     person,
+    segment_place,
     standing,
     timeline,
 )
@@ -118,7 +119,11 @@ def _named(rfm: dict[str, Any] | None) -> dict[str, Any] | None:
     """The segment with its why; None for who has none yet, or for readers who may not see it."""
     if rfm is None or rfm["segment"] is None:
         return None
-    return rfm["segment"] | {"facts": [fact["text"] for fact in rfm["why"]]}
+    return rfm["segment"] | {
+        "facts": [fact["text"] for fact in rfm["why"]],
+        "ranks": segment_place.ranks(rfm["percentiles"]),
+        "next": segment_place.following(rfm),
+    }
 
 
 def _coming(rfm: dict[str, Any] | None, now: datetime, zone: ZoneInfo) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from crm.members import stores
 from crm.members.tiers.ladder import Ladder
 from crm.points.conditions import Conditions
 from crm.points.rule import ACTIVITY, MULTIPLIER, PER_ORDER, PER_UNIT, RATE, Rule
-from crm.segments.vocabulary import BY_CODE
+from crm.segments import labels
 
 LISTS = {
     "skus": N_("products {list}"),
@@ -32,7 +32,7 @@ def names(ladder: Ladder) -> Names:
     return {
         "stores": stores.names(),
         "tiers": {tier.code: tier.name(locale()) for tier in ladder.tiers},
-        "segments": {code: segment.name for code, segment in BY_CODE.items()},
+        "segments": labels.names(),
     }
 
 

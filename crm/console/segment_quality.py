@@ -5,7 +5,6 @@ from typing import Any
 from crm.console import formats
 from crm.console.words import say
 from crm.errors import N_
-from crm.i18n import gettext
 from crm.segments.models import SegmentationRun
 
 REASONS = {
@@ -17,26 +16,36 @@ REASONS = {
 }
 
 
+LEAST_GUESTS = 0.005  # a share of revenue worth telling
+
+
 def checks(run: SegmentationRun) -> list[dict[str, Any]]:
     """The signs for and against it."""
+    found = _of_rules(run) if run.method == "rules" else _of_clusters(run)
     quality = run.quality or {}
-    if run.method == "rules":
-        return [
-            {
-                "good": False,
-                "title": gettext(N_("Grouped by fixed rules")),
-                "text": gettext(REASONS[run.reason or "few_repeat_buyers"]),
-            },
-            _check(
-                N_("The same for equals"),
-                N_("Members who bought alike are always in the same group"),
-            ),
-        ]
+    return [*found, *_drift(run, quality), *_guests(quality)]
+
+
+def _of_rules(run: SegmentationRun) -> list[dict[str, Any]]:
+    return [
+        _check(
+            N_("Grouped by fixed rules"), REASONS[run.reason or "few_repeat_buyers"], good=False
+        ),
+        _check(
+            N_("The same for equals"),
+            N_("Members who bought alike are always in the same group"),
+        ),
+    ]
+
+
+def _of_clusters(run: SegmentationRun) -> list[dict[str, Any]]:
+    quality = run.quality or {}
     tried = ", ".join(str(row["k"]) for row in quality["k_table"] if row["k"] != quality["k"])
     return [
         _check(
             N_("It can be repeated"),
-            N_("Drawn again, the groups agree by {agreement}; {least} is asked"),
+            N_("Drawn again {times} times, the groups agree by {agreement}; {least} is asked"),
+            times=run.parameters["bootstraps"],
             agreement=formats.number(quality["ari"], 2),
             least=formats.number(run.parameters["least_stability"], 2),
         ),
@@ -45,7 +54,7 @@ def checks(run: SegmentationRun) -> list[dict[str, Any]]:
             N_("Davies–Bouldin index {index} for {k} groups; also tried: {tried}"),
             index=formats.number(quality["davies_bouldin"], 2),
             k=quality["k"],
-            tried=tried,
+            tried=tried or "–",
         ),
         _check(
             N_("Same data, same groups"),
@@ -55,8 +64,43 @@ def checks(run: SegmentationRun) -> list[dict[str, Any]]:
     ]
 
 
-def _check(title: str, text: str, **facts: object) -> dict[str, Any]:
-    return {"good": True, "title": gettext(title), "text": say(text, **facts)}
+def _drift(run: SegmentationRun, quality: dict[str, Any]) -> list[dict[str, Any]]:
+    """How far customers are from those of whom the groups were made."""
+    psi = quality.get("psi")
+    if psi is None:
+        return []
+    limit = run.parameters.get("drift_limit", 0.2)
+    if run.kind == "refit":
+        text = N_("The groups were made anew; customers had drifted by {drift} since the last time")
+    else:
+        text = N_("Drift {drift}; above {limit} the groups are made anew")
+    return [
+        _check(
+            N_("Customers are still alike"),
+            text,
+            good=psi["most"] <= limit,
+            drift=formats.number(psi["most"], 2),
+            limit=formats.number(limit, 2),
+        )
+    ]
+
+
+def _guests(quality: dict[str, Any]) -> list[dict[str, Any]]:
+    share = quality.get("guests", {}).get("revenue_share", 0)
+    if share < LEAST_GUESTS:
+        return []
+    return [
+        _check(
+            N_("{share} of revenue comes from guests"),
+            N_("They are in none of the groups"),
+            good=False,
+            share=formats.percent(share),
+        )
+    ]
+
+
+def _check(title: str, text: str, *, good: bool = True, **facts: object) -> dict[str, Any]:
+    return {"good": good, "title": say(title, **facts), "text": say(text, **facts)}
 
 
 def k_table(quality: dict[str, Any]) -> list[dict[str, Any]]:
@@ -66,7 +110,9 @@ def k_table(quality: dict[str, Any]) -> list[dict[str, Any]]:
             "k": row["k"],
             "chosen": row["k"] == quality.get("k"),
             "ari": formats.number(row["ari"], 2) if row.get("ari") is not None else "–",
-            "davies_bouldin": formats.number(row["davies_bouldin"], 2),
+            "davies_bouldin": formats.number(row["davies_bouldin"], 2)
+            if row["davies_bouldin"] is not None
+            else "–",
             "smallest": formats.percent(row["smallest_share"], 1),
         }
         for row in quality.get("k_table", [])

@@ -1,32 +1,39 @@
-"""The segments: their table, heat map and quality; starting a run and watching it."""
+"""The segments: their table, heat maps, movement and quality; one segment, and its name."""
 
 from typing import Any
 
-from flask import Response, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from sqlalchemy import select
-from werkzeug.wrappers import Response as AnyResponse
+from werkzeug.wrappers import Response
 
 from crm import clock
-from crm.console import back_test_told, formats, person, segment_figures, standing
+from crm.console import (
+    back_test_told,
+    formats,
+    mistakes,
+    person,
+    segment_figures,
+    segment_runs_page,
+    standing,
+)
 from crm.console.blueprint import blp
+from crm.console.forms import Form, leaves
 from crm.console.pages import when
-from crm.console.words import say
+from crm.console.settings_page import manner_at
 from crm.db import db, transaction
-from crm.errors import N_
+from crm.errors import N_, Refused
 from crm.http.permissions import needs
 from crm.i18n import gettext
 from crm.members.models import Member
 from crm.members.tiers import storage
 from crm.points import programme
-from crm.segments import directory, jobs, runs
-from crm.segments.models import SegmentationRun
-from crm.segments.vocabulary import named
+from crm.segments import directory, labels, runs
+from crm.segments.schemas import LabelsIn
 
 MEMBERS_SHOWN = 50
-WORKING = ("queued", "running")
 FAILED = N_("The last calculation did not finish. The segments below are from the one before.")
-WAITS = N_("It waits for a worker.")
-DONE_PART = N_("{percent} % done")
+RENAMED = N_("The name was saved.")
+NAMES = tuple(leaves(LabelsIn))
 
 
 @blp.get("/segments")
@@ -34,7 +41,7 @@ DONE_PART = N_("{percent} % done")
 def segments() -> str:
     """The segments as the newest finished run has them, and a run that is going on."""
     now = clock.now()
-    run, newest = runs.current(), _newest()
+    run, newest = runs.current(), segment_runs_page.newest()
     currency = programme.current(now).currency
     shown = (
         segment_figures.told(run, currency, when(run.finished_at or run.as_of, now))
@@ -45,48 +52,40 @@ def segments() -> str:
         "segments.html",
         run=shown,
         forecast=back_test_told.told(now),
-        working=_working(newest),
+        working=segment_runs_page.working(),
         failed=gettext(FAILED) if newest and newest.state == "failed" else "",
     )
-
-
-@blp.post("/segments/runs")
-@needs("segments:write")
-def run_segments() -> AnyResponse:
-    """Queue a run, unless one is going on already."""
-    with transaction():
-        if _working(_newest()) is None:
-            jobs.queue_run(None, {}, now=clock.now())
-    return redirect(url_for("console.segments"), 303)
-
-
-@blp.get("/segments/progress")
-@needs("segments:read")
-def run_progress() -> Response | str:
-    """The progress of the run that is going on; when it has ended, the page is loaded again."""
-    working = _working(_newest())
-    if working is None:
-        return Response(status=200, headers={"HX-Refresh": "true"})
-    return render_template("parts/run_progress.html", working=working)
-
-
-def _newest() -> SegmentationRun | None:
-    newest = select(SegmentationRun).order_by(SegmentationRun.id.desc()).limit(1)
-    return db.session.scalar(newest)
-
-
-def _working(run: SegmentationRun | None) -> dict[str, Any] | None:
-    if run is None or run.state not in WORKING:
-        return None
-    percent = round(100 * run.progress)
-    said = gettext(WAITS) if run.state == "queued" else say(DONE_PART, percent=percent)
-    return {"percent": percent, "said": said}
 
 
 @blp.get("/segments/<code>")
 @needs("segments:read")
 def segment(code: str) -> str:
     """One segment: who it is, and its members, a page at a time."""
+    return _page(code, Form(_named(code)))
+
+
+@blp.post("/segments/<code>/names")
+@needs("segments:write")
+def rename_segment(code: str) -> Response | str:
+    """Give a segment the shop's own names; a blank one gives back the product's."""
+    given = {leaf.pointer: request.form.get(leaf.pointer, "").strip() for leaf in NAMES}
+    form = Form(dict(given))
+    document = {leaf.pointer[1:]: given[leaf.pointer] or None for leaf in NAMES}
+    try:
+        wished = mistakes.load(LabelsIn(), document)
+        with transaction():
+            labels.renamed(code, labels.by_language(wished), now=clock.now())
+    except Refused as refused:
+        mistakes.blame(form, refused, NAMES, manner_at(clock.now()))
+        return _page(code, form)
+    return redirect(url_for("console.segment", code=code, said="renamed"), 303)
+
+
+def _named(code: str) -> dict[str, Any]:
+    return {f"/{language}": name or "" for language, name in labels.told(code)["labels"].items()}
+
+
+def _page(code: str, form: Form) -> str:
     now = clock.now()
     found = directory.members_of(code, MEMBERS_SHOWN, request.args.get("cursor"), now=now)
     ids = [row["id"] for row in found["data"]]
@@ -95,7 +94,9 @@ def segment(code: str) -> str:
     tiers, top = storage.shown_many(ids, now), storage.ladder_at(now).top
     return render_template(
         "segment.html",
-        segment=named(code),
+        segment=labels.told(code),
+        form=form,
+        said=gettext(RENAMED) if request.args.get("said") == "renamed" else "",
         play=gettext(segment_figures.PLAYS[code]),
         rows=[_member(row, names[row["id"]], tiers[row["id"]], top) for row in found["data"]],
         cursor=found["next_cursor"],

@@ -129,6 +129,20 @@ class PurchaseSummary(Base):
     updated_at: Mapped[datetime]
 
 
+class PurchaseCheck(Base):
+    """A comparison of members' aggregates with their orders. `members`: some that differed."""
+
+    __tablename__ = "purchase_check"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    sample: Mapped[bool]
+    checked: Mapped[int]
+    wrong: Mapped[int]
+    repaired: Mapped[int]
+    members: Mapped[list[str]] = mapped_column(JSONB)
+
+
 class OrderMerge(Base):
     """An order that a merge of members moved: `lot_seq` before it, `moved_seq` after it."""
 

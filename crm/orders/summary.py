@@ -28,28 +28,8 @@ RECOUNT = text("""
         updated_at = excluded.updated_at
 """)
 
-DRIFT = text("""
-    SELECT i.member_id FROM (
-        SELECT member_id, orders, frequency, monetary, first_day, last_day FROM purchase_summary
-        TABLESAMPLE SYSTEM (:percent)
-    ) i LEFT JOIN LATERAL (
-        SELECT count(*) AS orders, count(DISTINCT local_day) AS frequency,
-               coalesce(sum(net), 0) AS monetary, min(local_day) AS first_day,
-               max(local_day) AS last_day
-        FROM orders o WHERE o.member_id = i.member_id AND o.counted
-    ) o ON true
-    WHERE (i.orders, i.frequency, i.monetary) IS DISTINCT FROM (o.orders, o.frequency, o.monetary)
-       OR (i.first_day, i.last_day) IS DISTINCT FROM (o.first_day, o.last_day)
-    LIMIT 100
-""")
-
 
 def recount(member_ids: Collection[UUID], now: datetime) -> None:
     """Bring the aggregates of these members up to date, in the caller's transaction."""
     if member_ids:
         db.session.execute(RECOUNT, {"ids": sorted(member_ids), "now": now})
-
-
-def drifted(percent: float) -> list[UUID]:
-    """Members of a sample whose aggregates differ from their orders; always empty, we promise."""
-    return list(db.session.scalars(DRIFT, {"percent": percent}))

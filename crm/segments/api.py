@@ -4,18 +4,22 @@ from typing import Any
 from uuid import UUID
 
 from crm import clock
+from crm.db import transaction
 from crm.http import Blueprint, idempotent, needs
 from crm.http.pagination import PageQuery
 from crm.members import profiles
 from crm.points import programme
-from crm.segments import directory, documents, jobs, runs
+from crm.segments import directory, documents, jobs, labels, runs
 from crm.segments.schemas import (
     AssignmentPage,
+    NothingIn,
     RfmOut,
     RunIn,
     RunOut,
     RunPage,
     SegmentMemberPage,
+    SegmentNamedOut,
+    SegmentPatch,
     SegmentsOut,
 )
 
@@ -36,7 +40,8 @@ def request_run(body: dict[str, Any]):
 
     Members are given its segments unless a run of a later instant has been there.
     """
-    run = jobs.queue_run(body["as_of"], body["parameters"], now=clock.now())
+    wished = body["as_of"], body["parameters"]
+    run = jobs.queue_run(*wished, asked=body["kind"], now=clock.now())
     assert run is not None, "a request of its own has a key of its own"
     return documents.whole(run, _currency())
 
@@ -59,6 +64,34 @@ def read_run(run_id: UUID):
     return documents.whole(runs.get(run_id), _currency())
 
 
+@blp.post("/segmentation-runs/<uuid:run_id>/cancel")
+@needs("segments:write")
+@blp.arguments(NothingIn)
+@idempotent
+@blp.response(202, RunOut)
+def cancel_run(body: dict[str, Any], run_id: UUID):
+    """End a run before its time, as if it had never been.
+
+    One that waits has ended at once; one that works stops at its next step, and takes back what it
+    has written.
+    """
+    return documents.whole(jobs.cancel_run(run_id, now=clock.now()), _currency())
+
+
+@blp.post("/segmentation-runs/<uuid:run_id>/rollback")
+@needs("segments:write")
+@blp.arguments(NothingIn)
+@idempotent
+@blp.response(202, RunOut)
+def roll_back_run(body: dict[str, Any], run_id: UUID):
+    """Take a run back, with all that came after it.
+
+    Members have the segments again that they had before, and the next run goes by the model from
+    before. `rolled_back_at` tells when that is done.
+    """
+    return documents.whole(jobs.queue_roll_back(run_id, now=clock.now()), _currency())
+
+
 @blp.get("/segments")
 @needs("segments:read")
 @blp.response(200, SegmentsOut)
@@ -71,6 +104,24 @@ def list_segments():
         "run": documents.brief(run) if run else None,
         "heat": run.heat if run else None,
     }
+
+
+@blp.patch("/segments/<code>")
+@needs("segments:write")
+@blp.arguments(SegmentPatch)
+@blp.response(200, SegmentNamedOut)
+def rename_segment(body: dict[str, Any], code: str):
+    """Call a segment otherwise. Its code, and what it means, stay."""
+    with transaction():
+        return labels.renamed(code, labels.by_language(body["labels"]), now=clock.now())
+
+
+@blp.get("/segments/<code>")
+@needs("segments:read")
+@blp.response(200, SegmentNamedOut)
+def read_segment(code: str):
+    """What a segment means, and what the shop calls it."""
+    return labels.told(code)
 
 
 @blp.get("/segments/<code>/members")

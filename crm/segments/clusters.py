@@ -6,7 +6,7 @@ which on purchase histories always prefers a split into "few" and "many".
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,45 +17,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
-from crm.segments.features import Population
 from crm.segments.parameters import Parameters
+from crm.segments.scale import DIGITS, nearest
 
 STARTS, BOOTSTRAP_STARTS = 10, 3
-DIGITS = 9
+Tell = Callable[[float], None]  # how far, 0 to 1; may end the work by raising
 
 
-@dataclass(frozen=True)
-class Scale:
-    """log1p of recency, frequency and monetary, then minus `mean` over `deviation`."""
-
-    mean: np.ndarray
-    deviation: np.ndarray
-
-    @classmethod
-    def of(cls, people: Population) -> "Scale":
-        """The scale on which these members have mean 0 and deviation 1."""
-        values = logs(people)
-        return cls(values.mean(axis=0).round(DIGITS), values.std(axis=0).round(DIGITS))
-
-    @property
-    def degenerate(self) -> bool:
-        """Whether a feature is the same for all, so that there is nothing to tell apart."""
-        return bool((self.deviation < 1e-6).any())
-
-    def apply(self, people: Population) -> np.ndarray:
-        """Shape (n, 3)."""
-        return (logs(people) - self.mean) / self.deviation
-
-    def undo(self, centers: np.ndarray) -> np.ndarray:
-        """Points of the scale in days, times and minor units."""
-        return np.expm1(centers * self.deviation + self.mean)
-
-
-def logs(people: Population) -> np.ndarray:
-    """log1p of recency, frequency, monetary, shape (n, 3)."""
-    return np.log1p(
-        np.column_stack([people.recency, people.frequency, people.monetary]).astype(np.float64)
-    )
+def silent(_: float) -> None:
+    """Nobody waits for news."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +38,7 @@ class Fit:
     k: int
     centers: np.ndarray
     labels: np.ndarray
+    margins: np.ndarray
     smallest: int
     stability: float
     least_stability: float
@@ -88,15 +59,45 @@ class Fit:
         }
 
 
-def search(points: np.ndarray, asked: Parameters) -> list[Fit]:
-    """One fit for each k that there are enough different points for. One thread, fixed seed."""
-    different = len(np.unique(points, axis=0))
+def search(
+    points: np.ndarray,
+    asked: Parameters,
+    before: np.ndarray | None = None,
+    tell: Tell = silent,
+) -> list[Fit]:
+    """One fit for each k that there are enough different points for. One thread, fixed seed.
+
+    `before`: centres of the clusters so far; their number of clusters starts from them, the others
+    from the best of several starts on a sample.
+    """
+    different = _different(points, asked.max_k)
     pick = sample(len(points), asked)
+    numbers = range(asked.min_k, min(asked.max_k, different) + 1)
+    steps = len(numbers) * (1 + asked.bootstraps)
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        tell(done / steps)
+
     with threadpool_limits(1), warnings.catch_warnings():
         # A bootstrap may have fewer different points than clusters: its agreement says so.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        numbers = range(asked.min_k, min(asked.max_k, different) + 1)
-        return [_fit(points, pick, k, asked) for k in numbers]
+        return [
+            _fit(points, pick, k, asked, before if _counts(before) == k else None, step)
+            for k in numbers
+        ]
+
+
+def _counts(centers: np.ndarray | None) -> int:
+    return 0 if centers is None else len(centers)
+
+
+def _different(points: np.ndarray, enough: int) -> int:
+    """How many different points there are; not counted further than `enough` in the first few."""
+    few = len(np.unique(points[: 100 * enough], axis=0))
+    return few if few >= enough else len(np.unique(points, axis=0))
 
 
 def sample(total: int, asked: Parameters) -> np.ndarray:
@@ -107,17 +108,28 @@ def sample(total: int, asked: Parameters) -> np.ndarray:
     return np.sort(chooser.choice(total, asked.sample, replace=False))
 
 
-def _fit(points: np.ndarray, pick: np.ndarray, k: int, asked: Parameters) -> Fit:
-    first = _model(k, asked.seed, starts=STARTS).fit(points[pick])
-    full = _model(k, asked.seed, starts=1, init=first.cluster_centers_).fit(points)
-    labels = np.asarray(full.predict(points), dtype=np.int8)
+def _fit(
+    points: np.ndarray,
+    pick: np.ndarray,
+    k: int,
+    asked: Parameters,
+    before: np.ndarray | None,
+    step: Callable[[], None],
+) -> Fit:
+    if before is None:
+        before = _model(k, asked.seed, starts=STARTS).fit(points[pick]).cluster_centers_
+    full = _model(k, asked.seed, starts=1, init=before).fit(points)
+    centers = full.cluster_centers_.round(DIGITS)
+    labels, margins = nearest(points, centers)
+    step()
     smallest = int(np.bincount(labels, minlength=k).min())
-    agreement = _bootstraps(points[pick], labels[pick], k, asked)
+    agreement = _bootstraps(points[pick], labels[pick], k, asked, step)
     apart = round(float(davies_bouldin_score(points, labels)), DIGITS) if smallest else None
     return Fit(
         k,
-        full.cluster_centers_.round(DIGITS),
+        centers,
         labels,
+        margins,
         smallest,
         round(float(np.mean(agreement)), DIGITS),
         round(float(np.min(agreement)), DIGITS),
@@ -137,13 +149,16 @@ def _refusal(smallest: int, total: int, agreement: float, asked: Parameters) -> 
     return None if agreement >= asked.least_stability else "not_stable"
 
 
-def _bootstraps(points: np.ndarray, labels: np.ndarray, k: int, asked: Parameters) -> list[float]:
+def _bootstraps(
+    points: np.ndarray, labels: np.ndarray, k: int, asked: Parameters, step: Callable[[], None]
+) -> list[float]:
     chooser = np.random.default_rng([asked.seed, k])
     found = []
     for turn in range(asked.bootstraps):
         again = chooser.integers(0, len(points), len(points))
         model = _model(k, asked.seed + turn, starts=BOOTSTRAP_STARTS)
         found.append(adjusted_rand_score(labels, model.fit(points[again]).predict(points)))
+        step()
     return found
 
 
@@ -165,18 +180,9 @@ def best(fits: Sequence[Fit], asked: Parameters) -> Fit | None:
 
 
 def silhouette(points: np.ndarray, labels: np.ndarray, asked: Parameters) -> float:
-    """The mean silhouette of a sample, in -1 to 1; 0 where a sample shows one cluster only."""
+    """The mean silhouette of a sample of at most `asked.sample` points: told, never decided by."""
     pick = sample(len(points), asked)
     if not 1 < len(np.unique(labels[pick])) < len(pick):
         return 0.0
     with threadpool_limits(1), config_context(working_memory=64):  # MiB
         return round(float(silhouette_score(points[pick], labels[pick])), DIGITS)
-
-
-def margins(points: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    """How much nearer the own centre is than the next: 0 on the border, 1 at the centre."""
-    distances = np.sqrt(
-        np.stack([np.square(points - center).sum(axis=1) for center in centers], axis=1)
-    )
-    own, following = np.partition(distances, 1, axis=1)[:, :2].T
-    return np.where(following > 0, 1 - own / np.maximum(following, 1e-12), 0.0)

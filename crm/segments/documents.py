@@ -3,9 +3,9 @@
 from typing import Any
 
 from crm.i18n import N_, gettext
+from crm.segments import labels
 from crm.segments.models import SegmentationRun
 from crm.segments.runs import HEAVY
-from crm.segments.vocabulary import named
 
 REASONS = {
     "few_repeat_buyers": N_("Too few members have come back so far to form clusters."),
@@ -36,8 +36,11 @@ def whole(run: SegmentationRun, currency: str) -> dict[str, Any]:
 
 def sizes(run: SegmentationRun, currency: str) -> list[dict[str, Any]]:
     """A run's segments with names in the current language, best first."""
+    called = labels.names()
     return [
-        row | (named(row["code"]) or {}) | {"revenue": _money(row["revenue"], currency)}
+        row
+        | (labels.named(row["code"], called) or {})
+        | {"revenue": _money(row["revenue"], currency)}
         for row in run.sizes or []
     ]
 

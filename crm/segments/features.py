@@ -20,7 +20,8 @@ class Population:
     """Members ordered by id, one array per feature, all of one length.
 
     `ids` has shape (n, 2): the halves of the UUID as unsigned 64-bit numbers. `previous` is the
-    place of the member's segment so far in the vocabulary, or -1.
+    place of the member's segment so far in the vocabulary, or -1; `settled` that of the last one
+    that counted, another one while a move waits for a second run to agree (`waiting` 1).
     """
 
     ids: np.ndarray
@@ -29,15 +30,21 @@ class Population:
     monetary: np.ndarray
     tenure: np.ndarray
     previous: np.ndarray
+    settled: np.ndarray
+    waiting: np.ndarray
 
     @classmethod
     def of(cls, rows: Sequence[tuple[UUID, int, int, int, int, int]]) -> "Population":
-        """From rows (member, recency, frequency, monetary, tenure, previous), in any order."""
+        """From rows (member, recency, frequency, monetary, tenure, previous), in any order.
+
+        No move of theirs waits.
+        """
         ids = np.array(
             [(row[0].int >> 64, row[0].int & (2**64 - 1)) for row in rows], dtype=np.uint64
         ).reshape(-1, 2)
         columns = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 5)
-        return cls(ids, *columns.T).ordered()
+        previous = columns[:, 4]
+        return cls(ids, *columns.T, settled=previous, waiting=np.zeros_like(previous)).ordered()
 
     def ordered(self) -> "Population":
         """The same members by ascending id: no result may hang on the order of the rows."""

@@ -1,31 +1,17 @@
 """Names for groups of repeat buyers, from where they stand among all repeat buyers.
 
-A position is three percentiles, 0 to 1: how recently, how often and for how much they buy, all
-"more is better". A name belongs to the position that it describes; guards keep it honest.
+What the names stand for, and their guards: `crm.segments.positions`.
 """
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from crm.segments.positions import BEST, FORBIDDEN, LEAVING, NAMES, POSITIONS, RECENT, UNFIT
 from crm.segments.vocabulary import PLACE
 
-POSITIONS = {
-    "champions": (0.9, 0.9, 0.9),
-    "loyal": (0.65, 0.8, 0.8),
-    "potential_loyalists": (0.8, 0.5, 0.5),
-    "promising": (0.7, 0.2, 0.2),
-    "need_attention": (0.5, 0.5, 0.5),
-    "about_to_sleep": (0.4, 0.2, 0.2),
-    "at_risk": (0.3, 0.7, 0.7),
-    "cannot_lose": (0.1, 0.9, 0.9),
-    "hibernating": (0.15, 0.2, 0.2),
-}
-NAMES = tuple(POSITIONS)
 MOST = len(NAMES) - 1  # positions that can all be named when nobody is a champion
-BEST = 0.8  # champions have all three percentiles at least here
-LEAVING = {"at_risk": 0.5, "cannot_lose": 0.3, "hibernating": 0.5}  # recency below this
-RECENT = {"loyal": 0.4, "potential_loyalists": 0.5, "promising": 0.5}  # recency at least this
-UNFIT, FORBIDDEN = 100.0, 10_000.0
+PLACES = np.array([PLACE[name] for name in NAMES], dtype=np.int8)
+KEPT = 50.0  # what a name that is carried on is worth: more than any misfit, less than a guard
 
 
 def misfit(positions: np.ndarray, among_buyers: np.ndarray) -> np.ndarray:
@@ -48,21 +34,30 @@ def misfit(positions: np.ndarray, among_buyers: np.ndarray) -> np.ndarray:
     return cost
 
 
-def name_each(positions: np.ndarray, among_buyers: np.ndarray) -> np.ndarray:
-    """The best name for every position on its own, as places in the vocabulary."""
-    return _places(misfit(positions, among_buyers).argmin(axis=1))
+def name_each(positions: np.ndarray, among_buyers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The best name for every position on its own, as places in the vocabulary, and its margin.
+
+    The margin says how clear the name is: 0 where the next name suits as well, towards 1.
+    """
+    cost = misfit(positions, among_buyers)
+    chosen = cost.argmin(axis=1)
+    own, following = np.partition(cost, 1, axis=1)[:, :2].T
+    margins = np.where(following > 0, 1 - np.sqrt(own / np.maximum(following, 1e-24)), 0.0)
+    return PLACES[chosen], margins
 
 
-def name_apart(positions: np.ndarray, among_buyers: np.ndarray) -> np.ndarray:
+def name_apart(
+    positions: np.ndarray, among_buyers: np.ndarray, carried: np.ndarray | None = None
+) -> np.ndarray:
     """One name for every position, none twice, of the smallest misfit in all.
 
     Where two would get the same name, the one whom it suits less gets the next fitting one. Takes
-    up to `MOST` positions.
+    up to `MOST` positions. A name that is `carried` on (place in the vocabulary, -1: none) is kept
+    unless a guard forbids it.
     """
     assert len(positions) <= MOST
-    rows, columns = linear_sum_assignment(misfit(positions, among_buyers))
-    return _places(columns[np.argsort(rows)])
-
-
-def _places(chosen: np.ndarray) -> np.ndarray:
-    return np.array([PLACE[name] for name in NAMES], dtype=np.int8)[chosen]
+    cost = misfit(positions, among_buyers)
+    if carried is not None:
+        cost -= KEPT * (carried[:, None] == PLACES[None, :])
+    rows, columns = linear_sum_assignment(cost)
+    return PLACES[columns[np.argsort(rows)]]

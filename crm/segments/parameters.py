@@ -19,6 +19,10 @@ class Parameters:
     least_repeat_buyers: int = 200
     tie: float = 0.01  # Davies-Bouldin indices this near to the lowest are as good
     previous_k: int | None = None
+    refit_after_days: int = 30
+    drift_limit: float = 0.2  # population stability index above which clusters are made anew
+    farthest: float = 1.0  # standard deviations that a centroid may move and keep its name
+    least_margin: float = 0.1  # of a move that counts without a second run
 
     @classmethod
     def read(cls, asked: dict[str, Any]) -> "Parameters":

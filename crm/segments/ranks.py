@@ -1,8 +1,11 @@
 """Percentiles of whole populations: equal values get equal ranks, whatever the ties."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from crm.segments.features import Population
 
 POINTS = 1000  # of a stored table
 
@@ -12,7 +15,11 @@ def midranks(values: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
 
     A population of one, or of equals, is at .5; so is everybody compared with nobody.
     """
-    ordered = np.sort(values if among is None else among)
+    return midranks_in(values, np.sort(values if among is None else among))
+
+
+def midranks_in(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """The same among values that are in ascending order already."""
     if not len(ordered):
         return np.full(len(values), 0.5)
     below = np.searchsorted(ordered, values, "left")
@@ -25,14 +32,19 @@ def table(values: np.ndarray) -> dict[str, Any]:
 
     At each knot `below` is the exact share of smaller values and `upto` that of values not larger.
     """
-    distinct, counts = np.unique(values, return_counts=True)
-    upto = np.cumsum(counts)
-    below = upto - counts
+    return table_of(np.sort(values))
+
+
+def table_of(ordered: np.ndarray) -> dict[str, Any]:
+    """The same of values that are in ascending order already."""
+    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
+    distinct, below = ordered[starts], starts
+    upto = np.append(starts[1:], len(ordered)) if len(ordered) else starts
     if len(distinct) > POINTS:
-        steps = np.linspace(0, len(values) - 1, POINTS).astype(np.int64)
+        steps = np.linspace(0, len(ordered) - 1, POINTS).astype(np.int64)
         keep = np.unique(np.searchsorted(upto, steps, "right"))
         distinct, below, upto = distinct[keep], below[keep], upto[keep]
-    total = max(len(values), 1)
+    total = max(len(ordered), 1)
     return {
         "values": distinct.tolist(),
         "below": np.round(below / total, 6).tolist(),
@@ -53,3 +65,49 @@ def midranks_by(stored: dict[str, Any], values: np.ndarray) -> np.ndarray:
     found = np.where(knots[right] == values, (below[right] + upto[right]) / 2, between)
     found = np.where((after == 0) & (knots[0] != values), 0.0, found)
     return np.where(after == len(knots), 1.0, found)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How recency, frequency and monetary of some members are spread: each in ascending order."""
+
+    recency: np.ndarray
+    frequency: np.ndarray
+    monetary: np.ndarray
+
+    @classmethod
+    def of(cls, people: Population) -> "Spread":
+        """Of these members."""
+        return cls(np.sort(people.recency), np.sort(people.frequency), np.sort(people.monetary))
+
+    def positions(self, people: Population) -> np.ndarray:
+        """The percentiles of members among these, more is better; shape (n, 3)."""
+        return self._ranked(people.recency, people.frequency, people.monetary)
+
+    def median_position(self, people: Population) -> np.ndarray:
+        """The medians of the members' percentiles; shape (3,). There must be a member.
+
+        Ranks grow with values, so that the middle values have the middle ranks.
+        """
+        values = (people.recency, people.frequency, people.monetary)
+        middle = [(len(people) - 1) // 2, len(people) // 2]
+        return self._ranked(*(np.partition(each, middle)[middle] for each in values)).mean(axis=0)
+
+    def _ranked(
+        self, recency: np.ndarray, frequency: np.ndarray, monetary: np.ndarray
+    ) -> np.ndarray:
+        return np.column_stack(
+            [
+                midranks_in(-recency, -self.recency[::-1]),
+                midranks_in(frequency, self.frequency),
+                midranks_in(monetary, self.monetary),
+            ]
+        )
+
+    def tables(self) -> dict[str, Any]:
+        """As they are stored with a run."""
+        return {
+            "recency": table_of(self.recency),
+            "frequency": table_of(self.frequency),
+            "monetary": table_of(self.monetary),
+        }

@@ -22,12 +22,23 @@ class ParametersIn(Schema):
 
 
 class RunIn(Schema):
-    """A wish for a run, as of now or of an earlier instant."""
+    """A wish for a run, as of now or of an earlier instant.
+
+    `kind`: a `score` by the centroids that are there, a `refit`, or whichever is due (`auto`).
+    Parameters are those of a refit.
+    """
 
     body_optional: ClassVar[bool] = True
 
     as_of = fields.Instant(load_default=None)
+    kind = fields.Choice("auto", "score", "refit", load_default="auto")
     parameters = fields.Nested(ParametersIn, load_default=dict)
+
+
+class NothingIn(Schema):
+    """No body is needed; an empty object may come."""
+
+    body_optional: ClassVar[bool] = True
 
 
 class MoneyOut(Schema):
@@ -43,6 +54,26 @@ class NamedOut(Schema):
     code = fields.code(required=True)
     name = fields.Text(required=True)
     definition = fields.Text(required=True)
+
+
+class LabelsIn(Schema):
+    """A shop's own names of a segment by language; null gives back the product's."""
+
+    en = fields.Text(40, allow_none=True)
+    zh_hans = fields.Text(40, allow_none=True, data_key="zh-Hans")
+    zh_hant = fields.Text(40, allow_none=True, data_key="zh-Hant")
+
+
+class SegmentPatch(Schema):
+    """What can be changed about a segment: its names, never its code."""
+
+    labels = fields.Nested(LabelsIn, required=True)
+
+
+class SegmentNamedOut(NamedOut):
+    """A segment, what it is called for the reader, and the shop's own names for it."""
+
+    labels = fields.Mapping(required=True)
 
 
 class MediansOut(Schema):
@@ -75,7 +106,9 @@ class SegmentOut(NamedOut):
 
 
 class RunBriefOut(Schema):
-    """How a run stands. `applied`: members were given its segments."""
+    """How a run stands. `applied`: members were given its segments. A `score` went by the model of
+    the refit `model_id`; `quality` then tells of that model, but for its `psi` and counts.
+    """
 
     id = fields.Id(required=True)
     as_of = fields.Instant(required=True)
@@ -83,6 +116,10 @@ class RunBriefOut(Schema):
     stage = fields.Text(allow_none=True)
     progress = ratio(required=True)
     applied = fields.Flag(required=True)
+    asked = fields.Choice("auto", "score", "refit", required=True)
+    kind = fields.Choice("score", "refit", allow_none=True)
+    kind_reason = fields.Text(allow_none=True)
+    model_id = fields.Id(allow_none=True)
     method = fields.Choice("kmeans", "rules", allow_none=True)
     reason = fields.Text(allow_none=True)
     reason_text = fields.Text(allow_none=True)
@@ -96,14 +133,29 @@ class RunBriefOut(Schema):
     requested_at = fields.Instant(required=True)
     started_at = fields.Instant(allow_none=True)
     finished_at = fields.Instant(allow_none=True)
+    cancel_requested_at = fields.Instant(allow_none=True)
+    rollback_requested_at = fields.Instant(allow_none=True)
+    rolled_back_at = fields.Instant(allow_none=True)
 
 
 class MoveOut(Schema):
-    """How many went from one segment to another; from null: seen for the first time."""
+    """How many went from one segment to another; from null: seen for the first time. Of those who
+    moved, `behaviour` by what they did or time, `refit` only because the model is another one.
+    """
 
     from_ = fields.code(data_key="from", attribute="from", allow_none=True)
     to = fields.code()
     members = fields.Whole(0, 2**31)
+    behaviour = fields.Whole(0, 2**31)
+    refit = fields.Whole(0, 2**31)
+
+
+class AmountHeatOut(Schema):
+    """Buyers by recency (columns) and what they spent (rows, most first; `from` minor units)."""
+
+    from_ = fields.Items(fields.Whole(0, 2**63 - 1), data_key="from", attribute="from")
+    members = fields.Items(fields.Items(fields.Whole(0, 2**31)))
+    revenue_shares = fields.Items(fields.Items(ratio()))
 
 
 class HeatOut(Schema):
@@ -113,6 +165,7 @@ class HeatOut(Schema):
     frequency_from = fields.Items(fields.Whole(1, 10**6))
     members = fields.Items(fields.Items(fields.Whole(0, 2**31)))
     revenue_shares = fields.Items(fields.Items(ratio()))
+    monetary = fields.Nested(AmountHeatOut)
 
 
 class RunOut(RunBriefOut):
@@ -144,7 +197,10 @@ class SegmentMemberOut(Schema):
 
 
 class AssignmentOut(Schema):
-    """A segment that a member came into. `margin` 0: on the border, 1: at the centre."""
+    """A segment that a member came into. `margin` 0: on the border, 1: at the centre. `standing`:
+    whether the move counts, waits for the next run to agree, or was dropped; `cause`: what the
+    member did (or time), or only a new model.
+    """
 
     segment = fields.Nested(NamedOut, required=True)
     previous = fields.Nested(NamedOut, required=True, allow_none=True)
@@ -152,6 +208,8 @@ class AssignmentOut(Schema):
     run_id = fields.Id(required=True)
     method = fields.Choice("kmeans", "rules", required=True)
     margin = ratio(required=True, allow_none=True)
+    cause = fields.Choice("behaviour", "refit", required=True)
+    standing = fields.Choice("counts", "waiting", "dropped", required=True)
 
 
 class FeaturesOut(Schema):
@@ -172,7 +230,11 @@ class FactOut(Schema):
 
 
 class RfmOut(Schema):
-    """One member's features, place among all who bought, segment and why, and next purchase."""
+    """One member's features, place among all who bought, segment and why, and next purchase.
+
+    `margin`: 0 on the border to `next_segment`, 1 at the centre; null where a rule decides.
+    `buying_now`: where a purchase today would lead; after `days_left` without one: `then`.
+    """
 
     member_id = fields.Id(required=True)
     as_of = fields.Instant(required=True)
@@ -181,7 +243,12 @@ class RfmOut(Schema):
     segment = fields.Nested(NamedOut, required=True, allow_none=True)
     since = fields.Instant(required=True, allow_none=True)
     previous = fields.Nested(NamedOut, required=True, allow_none=True)
+    standing = fields.Choice("counts", "waiting", "dropped", required=True, allow_none=True)
     margin = ratio(required=True, allow_none=True)
+    next_segment = fields.Nested(NamedOut, required=True, allow_none=True)
+    buying_now = fields.Nested(NamedOut, required=True, allow_none=True)
+    days_left = fields.Whole(0, 10**6, required=True, allow_none=True)
+    then = fields.Nested(NamedOut, required=True, allow_none=True)
     why = fields.Items(fields.Nested(FactOut), required=True)
     run_id = fields.Id(required=True, allow_none=True)
     next_purchase = fields.Nested(NextPurchaseOut, required=True)

@@ -1,50 +1,45 @@
-"""From features to named segments: pure, deterministic, and never an error.
+"""From features to named segments by a model that is there: pure, deterministic, never an error.
 
-The same members with the same features give the same bytes, in whatever order they come.
+The same members with the same features give the same bytes, in whatever order they come. This is
+every day's run; `crm.segments.refit` makes the model.
 """
 
 import json
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import scipy
-import sklearn
 
-from crm.segments import clusters, naming, ranks, structure, summaries
+from crm.segments import drift, heat, naming, scale, structure, summaries
 from crm.segments.features import Population
+from crm.segments.model import EDITION, Model
 from crm.segments.parameters import Parameters
-from crm.segments.vocabulary import CODES
+from crm.segments.ranks import Spread
 
-VERSIONS = {
-    "segmentation": "1",
-    "numpy": np.__version__,
-    "scipy": scipy.__version__,
-    "scikit-learn": sklearn.__version__,
-}
+PACKAGES = ("numpy", "scipy", "scikit-learn")
 FOUND = ("method", "reason", "quality", "sizes", "centroids", "percentiles", "heat")
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Repeat buyers with names: places in the vocabulary, margins (None: by rule), and how."""
+    """Repeat buyers with names: places in the vocabulary, and how clear each case is (0 to 1)."""
 
     codes: np.ndarray
-    margins: np.ndarray | None
-    method: str  # "kmeans" or "rules"
-    reason: str | None  # why rules
-    quality: dict[str, Any]
-    centroids: dict[str, Any] | None
+    margins: np.ndarray
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """A finished run. `codes` and `margins` go with `people`; margins are NaN for rules."""
+    """A finished run. `codes` and `margins` go with `people`; margins are NaN where no distance
+    decided. `by_refit`: mask of members whom the former model would have left elsewhere.
+    """
 
     people: Population
     codes: np.ndarray
     margins: np.ndarray
+    by_refit: np.ndarray
     document: dict[str, Any]
 
     @property
@@ -59,34 +54,72 @@ class Segmentation:
         return sha256(b"".join(parts)).hexdigest()
 
 
-def segment(people: Population, asked: Parameters) -> Segmentation:
-    """Give every member a segment. `people` are ordered by id (`Population.ordered`)."""
-    pace = structure.rhythm(people)
+def score(people: Population, model: Model, asked: Parameters) -> Segmentation:
+    """Give every member a segment by a stored model. `people` are ordered by id."""
+    codes, margins = placed(people, model)
+    figures = {"psi": drift.index(people.take(people.returned), model.drift)}
+    return told(people, codes, margins, model, asked, figures=figures)
+
+
+def placed(people: Population, model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Everybody's place in the vocabulary by a model, and the margins of repeat buyers."""
+    groups = grouped(people.take(people.returned), people.take(people.bought), model)
+    return spread(people, groups, model.rhythm)
+
+
+def grouped(repeat: Population, buyers: Population, model: Model) -> Groups:
+    """Name repeat buyers by a model: by the nearest centroid, or each by his own percentiles."""
+    if model.scale is None or model.centers is None or model.names is None:
+        return by_rules(repeat, buyers)
+    labels, margins = scale.nearest(model.scale.apply(repeat), model.centers)
+    return Groups(model.names[labels], margins)
+
+
+def by_rules(repeat: Population, buyers: Population) -> Groups:
+    """Each repeat buyer by the name that suits his own percentiles; equal buyers, equal names."""
+    among = Spread.of(repeat).positions(repeat), Spread.of(buyers).positions(repeat)
+    return Groups(*naming.name_each(*among))
+
+
+def spread(
+    people: Population, groups: Groups, pace: structure.Rhythm
+) -> tuple[np.ndarray, np.ndarray]:
+    """The groups of repeat buyers among all members; the others by rule, without a margin."""
     codes = structure.by_rule(people, pace)
     margins = np.full(len(people), np.nan)
-    buyers = people.take(people.bought)
-    groups = group(people.take(people.returned), buyers, asked)
     codes[people.returned] = groups.codes
-    if groups.margins is not None:
-        margins[people.returned] = groups.margins
+    margins[people.returned] = groups.margins
+    return codes, margins
+
+
+def told(
+    people: Population,
+    codes: np.ndarray,
+    margins: np.ndarray,
+    model: Model,
+    asked: Parameters,
+    *,
+    figures: dict[str, Any],
+    former: np.ndarray | None = None,
+) -> Segmentation:
+    """A run with all that is kept of it. `former`: where the model before would have put people."""
+    by_refit = np.zeros(len(people), dtype=bool) if former is None else former != codes
+    buyers = people.take(people.bought)
+    among_buyers, among_repeat = Spread.of(buyers), Spread.of(people.take(people.returned))
     document = {
-        "method": groups.method,
-        "reason": groups.reason,
-        "parameters": asked.as_json() | {"rhythm": pace.as_json()},
-        "quality": groups.quality | _counts(people),
-        "sizes": summaries.sizes(people, codes, summaries.positions(buyers, buyers)),
-        "centroids": groups.centroids,
-        "movement": summaries.movement(people.previous, codes),
-        "percentiles": {
-            "recency": ranks.table(buyers.recency),
-            "frequency": ranks.table(buyers.frequency),
-            "monetary": ranks.table(buyers.monetary),
-        },
-        "heat": summaries.heat(buyers),
-        "versions": VERSIONS,
+        "method": model.method,
+        "reason": model.reason,
+        "parameters": asked.as_json() | {"rhythm": model.rhythm.as_json()},
+        "quality": model.quality | figures | _counts(people),
+        "sizes": summaries.sizes(people, codes, among_buyers),
+        "centroids": model.shown,
+        "movement": summaries.movement(people.previous, codes, by_refit),
+        "percentiles": among_buyers.tables() | {"repeat": among_repeat.tables()},
+        "heat": heat.heat(buyers),
+        "versions": {"segmentation": EDITION} | {name: version(name) for name in PACKAGES},
         "input_hash": people.digest(),
     }
-    return Segmentation(people, codes, margins, document)
+    return Segmentation(people, codes, margins, by_refit, document)
 
 
 def _counts(people: Population) -> dict[str, int]:
@@ -95,73 +128,3 @@ def _counts(people: Population) -> dict[str, int]:
         "buyers": int(people.bought.sum()),
         "repeat_buyers": int(people.returned.sum()),
     }
-
-
-def group(people: Population, buyers: Population, asked: Parameters) -> Groups:
-    """Name repeat buyers, by clusters where these can be trusted, else by rules that say why."""
-    if len(people) < asked.least_repeat_buyers:
-        return _by_rules(people, buyers, "few_repeat_buyers", [])
-    scale = clusters.Scale.of(people)
-    if scale.degenerate:
-        return _by_rules(people, buyers, "equal_features", [])
-    points = scale.apply(people)
-    fits = clusters.search(points, asked)
-    chosen = clusters.best(fits, asked)
-    table = [fit.row() for fit in fits]
-    if chosen is None:
-        return _by_rules(people, buyers, "no_stable_clusters", table)
-    names = naming.name_apart(
-        _medians(summaries.positions(people, people), chosen),
-        _medians(summaries.positions(people, buyers), chosen),
-    )
-    return Groups(
-        names[chosen.labels],
-        clusters.margins(points, chosen.centers),
-        "kmeans",
-        None,
-        {
-            "k": chosen.k,
-            "ari": chosen.stability,
-            "davies_bouldin": chosen.davies_bouldin,
-            "silhouette": clusters.silhouette(points, chosen.labels, asked),
-            "k_table": table,
-        },
-        _centroids(scale, chosen, names),
-    )
-
-
-def _medians(positions: np.ndarray, fit: clusters.Fit) -> np.ndarray:
-    return np.array([np.median(positions[fit.labels == each], axis=0) for each in range(fit.k)])
-
-
-def _centroids(scale: clusters.Scale, fit: clusters.Fit, names: np.ndarray) -> dict[str, Any]:
-    originals = scale.undo(fit.centers).round(2).tolist()
-    return {
-        "scale": {
-            "transform": "log1p",
-            "mean": scale.mean.tolist(),
-            "deviation": scale.deviation.tolist(),
-        },
-        "clusters": [
-            {
-                "code": CODES[place],
-                "center": center,
-                "recency_days": days,
-                "frequency": times,
-                "monetary": amount,
-            }
-            for place, center, (days, times, amount) in zip(
-                names.tolist(), fit.centers.tolist(), originals, strict=True
-            )
-        ],
-    }
-
-
-def _by_rules(
-    people: Population, buyers: Population, reason: str, table: list[dict[str, Any]]
-) -> Groups:
-    """Each repeat buyer by the name that suits his own percentiles; equal buyers, equal names."""
-    codes = naming.name_each(
-        summaries.positions(people, people), summaries.positions(people, buyers)
-    )
-    return Groups(codes, None, "rules", reason, {"k_table": table}, None)

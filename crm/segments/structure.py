@@ -28,11 +28,14 @@ class Rhythm:
         return asdict(self)
 
 
+UNKNOWN = Rhythm(*UNKNOWN_RHYTHM, own=False)
+
+
 def rhythm(people: Population) -> Rhythm:
     """The store's rhythm: quantiles of its repeat buyers' mean gaps, each buyer counted once."""
     gaps = people.mean_gap[people.returned]
     if len(gaps) < LEAST_GAPS:
-        return Rhythm(*UNKNOWN_RHYTHM, own=False)
+        return UNKNOWN
     usual, late = np.ceil(np.quantile(gaps, [HALF, NINE_IN_TEN])).astype(int).tolist()
     usual = max(usual, 1)
     return Rhythm(usual, max(late, usual + 1), own=True)

@@ -1,53 +1,34 @@
-"""What a run tells about its segments: sizes, shares, medians, movement, and the heat map."""
+"""What a run tells about its segments: sizes, shares, medians, and who moved."""
 
 from typing import Any
 
 import numpy as np
 
 from crm.segments.features import Population
-from crm.segments.ranks import midranks
+from crm.segments.ranks import Spread
 from crm.segments.vocabulary import ALWAYS_SHOWN, CODES, PLACE
 
-RECENCY_STEPS = np.array(  # days
-    [7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 240, 300, 365, 450, 540, 730]
-)
-FREQUENCY_FROM = (1, 2, 3, 5, 8)
-RECENCY_BANDS = 5
 
-
-def positions(people: Population, among: Population) -> np.ndarray:
-    """Percentiles of recency, frequency, monetary among others, more is better; shape (n, 3)."""
-    return np.column_stack(
-        [
-            midranks(-people.recency, -among.recency),
-            midranks(people.frequency, among.frequency),
-            midranks(people.monetary, among.monetary),
-        ]
-    )
-
-
-def sizes(people: Population, codes: np.ndarray, ranks: np.ndarray) -> list[dict[str, Any]]:
+def sizes(people: Population, codes: np.ndarray, buyers: Spread) -> list[dict[str, Any]]:
     """One row per segment, best first; segments by rule are listed even when they are empty.
 
-    `ranks` are the buyers' percentiles among all buyers, in the order of the population.
+    Percentiles are those of the segment's middle member among all buyers.
     """
     revenue = max(int(people.monetary.sum()), 1)
-    bought = codes[people.bought]
     rows = []
     for code, place in PLACE.items():
-        inside = codes == place
-        members = int(inside.sum())
-        if members or code in ALWAYS_SHOWN:
-            amount = int(people.monetary[inside].sum())
+        inside = people.take(np.flatnonzero(codes == place))
+        if len(inside) or code in ALWAYS_SHOWN:
+            amount = int(inside.monetary.sum())
             rows.append(
                 {
                     "code": code,
-                    "members": members,
-                    "share": _ratio(members, len(people)),
+                    "members": len(inside),
+                    "share": _ratio(len(inside), len(people)),
                     "revenue": amount,
                     "revenue_share": _ratio(amount, revenue),
-                    "medians": _medians(people.take(inside)),
-                    "percentiles": _percentiles(ranks[bought == place]),
+                    "medians": _medians(inside),
+                    "percentiles": _percentiles(inside, buyers),
                 }
             )
     return rows
@@ -69,46 +50,35 @@ def _medians(people: Population) -> dict[str, float] | None:
     }
 
 
-def _percentiles(ranks: np.ndarray) -> dict[str, float] | None:
-    if not len(ranks):
+def _percentiles(people: Population, buyers: Spread) -> dict[str, float] | None:
+    if not people.bought.any():
         return None
     names = ("recency", "frequency", "monetary")
-    return dict(zip(names, np.median(ranks, axis=0).round(4).tolist(), strict=True))
+    return dict(zip(names, buyers.median_position(people).round(4).tolist(), strict=True))
 
 
-def movement(previous: np.ndarray, codes: np.ndarray) -> list[dict[str, Any]]:
-    """How many went from which segment to which; `from` is None for members seen first."""
-    pairs, counts = np.unique(np.column_stack([previous, codes]), axis=0, return_counts=True)
-    return [
-        {"from": CODES[old] if old >= 0 else None, "to": CODES[new], "members": count}
-        for (old, new), count in zip(pairs.tolist(), counts.tolist(), strict=True)
-    ]
+def movement(previous: np.ndarray, codes: np.ndarray, by_refit: np.ndarray) -> list[dict[str, Any]]:
+    """How many went from which segment to which; `from` is None for members seen first.
 
-
-def heat(buyers: Population) -> dict[str, Any]:
-    """Buyers and their revenue by recency (columns) and frequency (rows, most often first).
-
-    The recency bands are round numbers of days near the store's own quintiles.
+    `members` are `behaviour` + `refit` for those who moved: by what they did (or time), and only
+    because the model is another one. Nobody who stays, or comes first, counts as either.
     """
-    upto = _recency_bands(buyers.recency)
-    column = np.searchsorted(upto, buyers.recency, "left")
-    row = np.searchsorted(FREQUENCY_FROM, buyers.frequency, "right") - 1
-    shape = (len(FREQUENCY_FROM), len(upto) + 1)
-    flat = row * shape[1] + column
-    members = np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
-    revenue = np.bincount(flat, weights=buyers.monetary, minlength=shape[0] * shape[1])
-    shares = (revenue / max(float(revenue.sum()), 1.0)).round(6).reshape(shape)
-    return {
-        "recency_upto_days": [*upto, None],
-        "frequency_from": list(reversed(FREQUENCY_FROM)),
-        "members": members[::-1].tolist(),
-        "revenue_shares": shares[::-1].tolist(),
-    }
-
-
-def _recency_bands(recency: np.ndarray) -> list[int]:
-    if not len(recency):
-        return [30, 60, 90, 180]
-    cuts = np.quantile(recency, np.arange(1, RECENCY_BANDS) / RECENCY_BANDS)
-    nearest = np.abs(RECENCY_STEPS[:, None] - cuts[None, :]).argmin(axis=0)
-    return RECENCY_STEPS[np.unique(nearest)].tolist()
+    kinds = len(CODES)
+    flat = (previous + 1) * kinds + codes
+    members = np.bincount(flat, minlength=(kinds + 1) * kinds)
+    refit = np.bincount(flat[by_refit], minlength=(kinds + 1) * kinds)
+    rows = []
+    for pair in np.flatnonzero(members).tolist():
+        old, new = pair // kinds - 1, pair % kinds
+        moved = old not in (-1, new)
+        by_model = int(refit[pair]) if moved else 0
+        rows.append(
+            {
+                "from": CODES[old] if old >= 0 else None,
+                "to": CODES[new],
+                "members": int(members[pair]),
+                "behaviour": int(members[pair]) - by_model if moved else 0,
+                "refit": by_model,
+            }
+        )
+    return rows

@@ -16,7 +16,7 @@ class Segment:
 
     @property
     def name(self) -> str:
-        """What people call it, in the current language."""
+        """The product's name for it, in the current language; shops may have others (`labels`)."""
         return gettext(self.label)
 
     @property
@@ -105,11 +105,3 @@ BY_CODE = {segment.code: segment for segment in SEGMENTS}
 CODES = tuple(BY_CODE)
 PLACE = {code: place for place, code in enumerate(CODES)}
 ALWAYS_SHOWN = tuple(segment.code for segment in SEGMENTS if segment.about != "repeat")
-
-
-def named(code: str | None) -> dict[str, str] | None:
-    """`{"code", "name", "definition"}` in the current language; None for no segment."""
-    if code is None:
-        return None
-    segment = BY_CODE[code]
-    return {"code": code, "name": segment.name, "definition": segment.definition}

@@ -60,12 +60,35 @@ class Distributions:
         }
 
 
-def facts(features: Features, spread: Distributions | None, currency: str) -> list[dict[str, str]]:
+@dataclass(frozen=True)
+class Outlook:
+    """What a buyer's segment makes of him. Segments by their names, in the reader's language.
+
+    `usual_days`: within it half of those come back who ever do; `gap_days`: how often members of
+    his segment buy, in the middle (None: nobody came back). `bound_for`: where the next run will
+    put him, None while that is where he is. `buying`: where a purchase now would put him, None
+    where it would leave him; after `days_left` without one he would be in `then`.
+    """
+
+    usual_days: int
+    gap_days: float | None
+    bound_for: str | None
+    buying: str | None
+    days_left: int | None
+    then: str | None
+
+
+def facts(
+    features: Features,
+    spread: Distributions | None,
+    currency: str,
+    outlook: Outlook | None = None,
+) -> list[dict[str, str]]:
     """Three facts as `{"code", "text"}`; without a finished run they compare with nobody."""
     if features.recency_days is None:
         found = _of_a_prospect(features, spread)
     else:
-        found = _of_a_buyer(features, features.recency_days, spread, currency)
+        found = _of_a_buyer(features, features.recency_days, spread, currency, outlook)
     return [{"code": code, "text": text} for code, text in found]
 
 
@@ -78,33 +101,73 @@ def _of_a_prospect(features: Features, spread: Distributions | None) -> Iterator
 
 
 def _of_a_buyer(
-    features: Features, recency: int, spread: Distributions | None, currency: str
+    features: Features,
+    recency: int,
+    spread: Distributions | None,
+    currency: str,
+    outlook: Outlook | None,
 ) -> Iterator[tuple[str, str]]:
-    last = _last(recency)
-    amount = money(features.monetary, currency)
-    spent = gettext(N_("Spent {amount} in all")).format(amount=amount)
     if spread is None:
-        yield "recency", last
+        yield "recency", _last(recency)
         yield "frequency", _rhythm(features)
-        yield "monetary", spent
+        yield "monetary", _spent(features, currency)
         return
-    yield (
-        "recency",
-        _compared(
-            last,
-            N_("more recent than {share}% of customers"),
-            1 - spread.recency.shares(recency)[1],
-        ),
+    sooner = N_("more recent than {share}% of customers")
+    yield "recency", _compared(_last(recency), sooner, 1 - spread.recency.shares(recency)[1])
+    yield "frequency", _beside(features, outlook) or _often(features, spread.frequency)
+    ahead = _ahead(outlook)
+    if ahead:
+        yield "outlook", ahead
+        return
+    more = N_("more than {share}% of customers")
+    share = spread.monetary.shares(features.monetary)[0]
+    yield "monetary", _compared(_spent(features, currency), more, share)
+
+
+def _beside(features: Features, outlook: Outlook | None) -> str | None:
+    """How often he buys, beside others like him."""
+    if outlook is None:
+        return None
+    if features.frequency == 1:
+        days = outlook.usual_days
+        usual = ngettext(
+            "half of those who come back do so within {days} day",
+            "half of those who come back do so within {days} days",
+            days,
+        )
+    elif outlook.gap_days is not None:
+        days = max(round(outlook.gap_days), 1)
+        usual = ngettext(
+            "members like this buy about every day",
+            "members like this buy about every {days} days",
+            days,
+        )
+    else:
+        return None
+    return _joined(_rhythm(features), usual.format(days=days))
+
+
+def _ahead(outlook: Outlook | None) -> str | None:
+    """What comes next, the nearest first."""
+    if outlook is None:
+        return None
+    if outlook.bound_for:
+        text = gettext(N_("Has moved since; from the next run on: {segment}"))
+        return text.format(segment=outlook.bound_for)
+    if outlook.buying:
+        return gettext(N_("Buying now would lead to: {segment}")).format(segment=outlook.buying)
+    if outlook.days_left is None or outlook.then is None:
+        return None
+    text = ngettext(
+        "After {days} more day without a purchase: {segment}",
+        "After {days} more days without a purchase: {segment}",
+        outlook.days_left,
     )
-    yield "frequency", _often(features, spread.frequency)
-    yield (
-        "monetary",
-        _compared(
-            spent,
-            N_("more than {share}% of customers"),
-            spread.monetary.shares(features.monetary)[0],
-        ),
-    )
+    return text.format(days=outlook.days_left, segment=outlook.then)
+
+
+def _spent(features: Features, currency: str) -> str:
+    return gettext(N_("Spent {amount} in all")).format(amount=money(features.monetary, currency))
 
 
 def _often(features: Features, spread: Table) -> str:
@@ -146,7 +209,11 @@ def _registered(days: int) -> str:
 def _compared(fact: str, comparison: str, share: float) -> str:
     # He is a customer himself, so he is never ahead of all of them.
     text = gettext(comparison).format(share=min(_percent(share), 99))
-    return gettext(N_("{fact}; {comparison}")).format(fact=fact, comparison=text)
+    return _joined(fact, text)
+
+
+def _joined(fact: str, comparison: str) -> str:
+    return gettext(N_("{fact}; {comparison}")).format(fact=fact, comparison=comparison)
 
 
 def _percent(share: float) -> int:

@@ -1,72 +1,143 @@
 """A segmentation run at work. Only workers import this: numpy and scikit-learn are heavy."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
 from crm import clock
-from crm.db import db, transaction
+from crm.db import transaction
 from crm.points import programme
-from crm.segments import assignments, reading, runs
+from crm.segments import (
+    assignments,
+    cancelling,
+    choosing,
+    hysteresis,
+    reading,
+    rollback,
+    runs,
+    segmentation,
+)
+from crm.segments.alone import alone
+from crm.segments.features import Population
+from crm.segments.model import Model
 from crm.segments.models import SegmentationRun
 from crm.segments.parameters import Parameters
-from crm.segments.segmentation import Segmentation, segment
+from crm.segments.segmentation import Segmentation
 
-ALONE = 7_301_206  # advisory lock: somebody is giving members their segments
+READ, GROUPED = 0.2, 0.6  # how far a run is when members are read, and when they are grouped
+STEPS = 25  # times at which a search tells how far it is, and hears that it should end
 
 
 def perform(run_id: UUID) -> None:
     """Do a queued run. Running it again after a kill or an error completes it; done is done."""
     with alone():
-        with transaction():
-            run = runs.start(run_id, now=clock.now())
-        if run is None:
-            return
+        take_back_pending()
         try:
-            _perform(run)
-        except Exception as error:
-            # Whatever it was: people who wait for the run must see it. The task is tried again.
             with transaction():
-                runs.fail(run_id, f"{type(error).__name__}: {error}", now=clock.now())
-            raise
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """One run at a time: two that write at once would leave a mixture. Ends with the process."""
-    with db.engines["autocommit"].connect() as connection:
-        connection.execute(text("SET lock_timeout = 0; SET statement_timeout = 0"))
-        try:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ALONE})
-            yield
-        finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ALONE})
-            connection.execute(text("RESET lock_timeout; RESET statement_timeout"))
+                run = runs.start(run_id, now=clock.now())
+            if run is not None:
+                _perform(run)
+        except runs.Cancelled:
+            _cancel(run_id)
 
 
 def _perform(run: SegmentationRun) -> None:
-    found = find(run)
-    if run.applied:
-        _assign(run.id, found)
+    try:
+        found = find(run)
+        if run.applied:
+            _assign(run, found)
+        with transaction():
+            runs.finish(runs.locked(run.id), now=clock.now())
+    except runs.Cancelled:
+        raise
+    except Exception as error:
+        # Whatever it was: people who wait for the run must see it. The task is tried again.
+        with transaction():
+            runs.fail(run.id, f"{type(error).__name__}: {error}", now=clock.now())
+        raise
+
+
+def _cancel(run_id: UUID) -> None:
+    _take_back([run_id])
     with transaction():
-        runs.finish(runs.get(run.id), now=clock.now())
+        cancelling.end(runs.locked(run_id), now=clock.now())
+
+
+def roll_back() -> None:
+    """Take back the runs that are out of force. Running it again after a kill completes it."""
+    with alone():
+        take_back_pending()
+
+
+def take_back_pending() -> None:
+    """The same for who is alone already: what comes next must not build on them."""
+    with transaction():
+        run_ids = rollback.pending(clock.now())
+    if run_ids:
+        _take_back(run_ids)
+        with transaction():
+            rollback.finish(run_ids, now=clock.now())
+
+
+def _take_back(run_ids: list[UUID]) -> None:
+    left = 1
+    while left:
+        with transaction():
+            left = rollback.part(run_ids)
 
 
 def find(run: SegmentationRun) -> Segmentation:
     """Read all members and group them; what was found is kept with the run."""
     with transaction():
-        people = reading.population(run.as_of, programme.current(run.as_of).zone)
+        people = reading.population(run.as_of, programme.current(run.as_of).zone, run.id)
         guests = reading.guests_revenue(run.as_of)
-        runs.advance(runs.get(run.id), "grouping", 0.2)
-    found = segment(people, Parameters.read(run.parameters))
+        before = _model(runs.model_at(run.as_of))
+        runs.advance(runs.get(run.id), "grouping", READ)
+    found, reason, model = _grouped(run, people, before)
     with transaction():
         run = runs.get(run.id)
         runs.keep(run, found.document, found.result_hash)
+        model_id = before.run_id if before and not model else run.id
+        runs.went_by(run, reason, model_id or run.id, model.as_json() if model else None)
         run.quality = (run.quality or {}) | {"guests": _guests(guests, people.monetary.sum())}
-        runs.advance(run, "assigning", 0.6)
+        runs.advance(run, "assigning", GROUPED)
     return found
+
+
+def _grouped(
+    run: SegmentationRun, people: Population, before: Model | None
+) -> tuple[Segmentation, str, Model | None]:
+    """The members in groups, why by this kind of run, and the new model if it was a refit."""
+    asked = Parameters.read(run.parameters)
+    again, reason = choosing.reason(run.asked, run.as_of, people, before, asked)
+    if before is not None and not again:
+        return segmentation.score(people, before, asked), reason, None
+    # Most days no model is made: scikit-learn takes seconds to load and 100 MB to keep.
+    refit = import_module("crm.segments.refit").refit
+    found, model = refit(people, asked, before, _teller(run.id))
+    return found, reason, model
+
+
+def _model(run: SegmentationRun | None) -> Model | None:
+    if run is None or run.model is None or run.method is None:
+        return None
+    stored: dict[str, Any] = run.model
+    return Model.read(stored, run.centroids, run.method, run.reason, run_id=run.id, as_of=run.as_of)
+
+
+def _teller(run_id: UUID) -> Callable[[float], None]:
+    told = 0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if int(share * STEPS) > told:
+            told = int(share * STEPS)
+            with transaction():
+                run = runs.get(run_id)
+                runs.advance(run, "grouping", READ + (GROUPED - READ) * share)
+
+    return tell
 
 
 def _guests(revenue: int, of_members: int) -> dict[str, float]:
@@ -74,9 +145,11 @@ def _guests(revenue: int, of_members: int) -> dict[str, float]:
     return {"revenue": revenue, "revenue_share": round(revenue / max(whole, 1), 6)}
 
 
-def _assign(run_id: UUID, found: Segmentation) -> None:
-    chunks = list(assignments.moved(found))
-    for number, which in enumerate(chunks, start=1):
+def _assign(run: SegmentationRun, found: Segmentation) -> None:
+    verdict = hysteresis.judge(found, Parameters.read(run.parameters).least_margin)
+    parts = list(assignments.chunks(verdict))
+    for number, part in enumerate(parts, start=1):
         with transaction():
-            assignments.write(run_id, found, which)
-            runs.advance(runs.get(run_id), "assigning", 0.6 + 0.4 * number / len(chunks))
+            assignments.write(run.id, found, part)
+            progress = GROUPED + (1 - GROUPED) * number / len(parts)
+            runs.advance(runs.get(run.id), "assigning", progress)

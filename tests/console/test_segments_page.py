@@ -65,7 +65,7 @@ def test_who_moved_where_is_shown_once_somebody_has_moved(signed_in: As, shop: S
     calculate_segments()
     page = words(visitor.get("/segments"))
     assert "Who moved where" in page
-    assert "1 member moved." in page
+    assert "1 member moved by buying, or by staying away." in page
 
 
 def test_a_failed_run_is_owned_up_to(signed_in: As, shop: Shop):

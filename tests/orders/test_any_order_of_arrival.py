@@ -10,7 +10,7 @@ from order_bodies import PLACED, order_body, stamp
 from sqlalchemy import text
 
 from crm.db import db, transaction
-from crm.orders import incoming, intake, summary
+from crm.orders import checking, incoming, intake
 from crm.points import check, holds
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -109,7 +109,7 @@ def test_all_24_permutations_end_in_one_state(admin, member, with_hold, full):
     assert tier["tier"]["code"] == "new"
     assert ("silver" in tiers) == (full > 100_000)
     assert not check.run()
-    assert summary.drifted(percent=100) == []
+    assert checking.look(None).wrong == []
 
 
 def test_orders_of_arrival_that_end_half_refunded_agree_too(admin, member):

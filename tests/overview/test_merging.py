@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from crm.db import db
-from crm.orders import summary
+from crm.orders import checking
 from crm.points import check
 
 JUNE = datetime(2026, 6, 15, 4, 0, tzinfo=UTC)
@@ -103,7 +103,7 @@ def code(answer):
 
 def sound():
     assert check.run() == []
-    assert summary.drifted(percent=100) == []
+    assert checking.look(None).wrong == []
 
 
 def test_points_orders_and_identities_go_into_the_record_that_lives_on(

@@ -13,7 +13,7 @@ from people import make
 from sqlalchemy import text
 
 from crm.db import db
-from crm.orders import summary
+from crm.orders import checking
 from crm.points import check
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -68,7 +68,7 @@ def order(member_id) -> dict[str, Any]:
 def sound() -> None:
     db.session.rollback()
     assert check.run() == []
-    assert summary.drifted(percent=100) == []
+    assert checking.look(None).wrong == []
 
 
 def test_of_two_merges_that_cross_one_wins_and_the_other_is_refused(at_once):

@@ -10,7 +10,7 @@ from purchases import buy, lively_shop, new_members
 from sqlalchemy import text
 
 from crm.db import db, transaction
-from crm.segments import work
+from crm.segments import directory, work
 
 DAY = timedelta(days=1)
 
@@ -72,6 +72,7 @@ def test_a_request_is_in_the_audit_trail(admin):
         ({"parameters": {"seed": True}}, "/parameters/seed"),
         ({"parameters": {"k": 4}}, "/parameters/k"),
         ({"when": "now"}, "/when"),
+        ({"kind": "guess"}, "/kind"),
     ],
 )
 def test_a_malformed_wish_is_refused_at_its_place(admin, body, pointer):
@@ -156,9 +157,12 @@ def test_one_members_rfm_says_why(admin, now):
     assert found["segment"]["code"] == "champions"
     assert found["features"]["frequency"] >= 8
     assert min(found["percentiles"].values()) > 0.7
-    assert [fact["code"] for fact in found["why"]] == ["recency", "frequency", "monetary"]
+    assert [fact["code"] for fact in found["why"]] == ["recency", "frequency", "outlook"]
     assert found["why"][0]["text"].startswith("Last purchase ")
     assert 0 <= found["margin"] <= 1
+    assert found["next_segment"]["code"] not in (None, "champions")
+    assert found["buying_now"]["code"] == "champions"
+    assert (found["days_left"] is None) == (found["then"] is None)
 
 
 def test_reasons_come_in_the_readers_language(admin, now):
@@ -186,6 +190,27 @@ def test_a_purchase_since_the_run_shows_in_the_features_at_once(admin, now):
     assert found["features"]["recency_days"] == 1
     assert found["percentiles"] == {"recency": 1.0, "frequency": 0.5, "monetary": 1.0}
     assert found["segment"]["code"] == "prospects"
+    assert (found["next_segment"]["code"], found["margin"]) == ("new_customers", 0)
+    assert found["why"][2]["text"].endswith("from the next run on: New customers")
+
+
+def test_why_is_told_without_reading_anybody_else(admin, now):
+    ids = lively_shop(now)
+    run(admin)
+    db.session.execute(text("SET LOCAL enable_seqscan = off"))  # the shop is too small to tell
+    statement = text("EXPLAIN (FORMAT JSON) " + directory.ONE.text)
+    plan = db.session.execute(statement, {"member_id": ids[0], "now": now}).scalar_one()
+    assert "Seq Scan" not in {
+        node["Node Type"]
+        for node in nodes(plan[0]["Plan"])
+        if node.get("Relation Name") in {"member", "orders", "purchase_summary"}
+    }
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
 
 
 def test_a_members_history_names_the_segments_newest_first(admin, now):
@@ -197,6 +222,7 @@ def test_a_members_history_names_the_segments_newest_first(admin, now):
     assert [row["segment"]["code"] for row in rows] == ["new_customers", "prospects"]
     assert rows[0]["previous"]["code"] == "prospects"
     assert rows[1]["previous"] is None
+    assert [(row["cause"], row["standing"]) for row in rows] == [("behaviour", "counts")] * 2
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The shipped segmentation on a real shop: every purchase of 23,570 CDNOW customers."""
 
+import json
 import os
 from collections import defaultdict
 from dataclasses import replace
@@ -13,7 +14,9 @@ from populations import row
 from crm.demo import cdnow
 from crm.segments import segmentation
 from crm.segments.features import Population
+from crm.segments.model import Model
 from crm.segments.parameters import Parameters
+from crm.segments.refit import refit
 from crm.segments.vocabulary import CODES
 
 pytestmark = pytest.mark.usefixtures("no_database")
@@ -45,8 +48,13 @@ def customers() -> Population:
 
 
 @pytest.fixture(scope="module")
-def found(customers: Population) -> segmentation.Segmentation:
-    return segmentation.segment(customers, Parameters())
+def first(customers: Population) -> tuple[segmentation.Segmentation, Model]:
+    return refit(customers, Parameters())
+
+
+@pytest.fixture(scope="module")
+def found(first: tuple[segmentation.Segmentation, Model]) -> segmentation.Segmentation:
+    return first[0]
 
 
 def test_its_repeat_buyers_form_stable_clusters(found):
@@ -58,7 +66,7 @@ def test_its_repeat_buyers_form_stable_clusters(found):
 def test_other_bootstraps_agree_that_they_are_stable(customers, found):
     k = found.document["quality"]["k"]
     other = Parameters(seed=99, bootstraps=40, min_k=k, max_k=k)
-    (line,) = segmentation.segment(customers, other).document["quality"]["k_table"]
+    (line,) = refit(customers, other)[0].document["quality"]["k_table"]
     assert line["ari"] >= 0.85
 
 
@@ -77,14 +85,40 @@ def test_names_follow_the_days_since_the_last_purchase(found):
     assert days["champions"] < days["need_attention"] < days["hibernating"]
 
 
-def test_a_rerun_and_a_shuffled_rerun_are_identical_bytes(customers, found):
+def test_a_rerun_and_a_shuffled_rerun_are_identical_bytes(customers, first, found):
     order = np.random.default_rng(11).permutation(len(customers))
-    for again in (customers, customers.take(order).ordered()):
-        assert segmentation.segment(again, Parameters()).result_hash == found.result_hash
+    shuffled = customers.take(order).ordered()
+    assert refit(shuffled, Parameters())[0].result_hash == found.result_hash
+    daily = segmentation.score(customers, first[1], Parameters())
+    again = segmentation.score(shuffled, first[1], Parameters())
+    assert daily.result_hash == again.result_hash
+    assert json.dumps(daily.document) == json.dumps(again.document)
 
 
-def test_a_month_without_purchases_leaves_most_members_their_names(customers, found):
-    later = replace(customers, recency=customers.recency + 30, tenure=customers.tenure + 30)
-    again = segmentation.segment(later, Parameters(previous_k=found.document["quality"]["k"]))
-    same = np.array(CODES)[again.codes] == np.array(CODES)[found.codes]
-    assert same.mean() >= 0.8
+def test_scoring_by_a_model_is_what_the_refit_itself_found(customers, first, found):
+    daily = segmentation.score(customers, first[1], Parameters())
+    assert daily.codes.tobytes() == found.codes.tobytes()
+    assert np.allclose(daily.margins, found.margins, equal_nan=True)
+
+
+def later(customers: Population) -> Population:
+    """The same customers after thirty days in which nobody bought anything."""
+    return replace(customers, recency=customers.recency + 30, tenure=customers.tenure + 30)
+
+
+def same_names(one: segmentation.Segmentation, other: segmentation.Segmentation) -> float:
+    return float((np.array(CODES)[one.codes] == np.array(CODES)[other.codes]).mean())
+
+
+def test_a_month_in_which_only_time_passed_leaves_most_members_their_names(customers, first, found):
+    by_score = segmentation.score(later(customers), first[1], Parameters())
+    by_refit, _ = refit(later(customers), Parameters(), first[1])
+    assert same_names(by_score, found) >= 0.8
+    assert same_names(by_refit, found) >= 0.8
+
+
+def test_a_refit_of_the_same_customers_changes_nothing(customers, first, found):
+    again, model = refit(customers, Parameters(), first[1])
+    assert same_names(again, found) > 0.999
+    assert model.k == first[1].k
+    assert sum(move["refit"] for move in again.document["movement"]) == 0

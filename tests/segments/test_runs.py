@@ -11,7 +11,7 @@ from crm import worker
 from crm.db import db, transaction
 from crm.outbox import Task
 from crm.sandbox.advance import next_slot
-from crm.segments import assignments, jobs, runs, work
+from crm.segments import assignments, hysteresis, jobs, runs, work
 from crm.segments.errors import AsOfInTheFuture, NoNumberOfClusters, RunNotFound
 from crm.segments.models import SegmentAssignment, SegmentationRun
 
@@ -31,15 +31,15 @@ def stand_at(instant) -> None:
         db.session.execute(text("INSERT INTO sandbox_clock (now) VALUES (:now)"), {"now": instant})
 
 
-def request(now, as_of=None, **parameters) -> UUID:
+def request(now, as_of=None, kind="score", **parameters) -> UUID:
     with transaction():
-        run = jobs.queue_run(as_of, QUICK | parameters, now=now)
+        run = jobs.queue_run(as_of, QUICK | parameters, asked=kind, now=now)
         assert run is not None
         return run.id
 
 
-def done(now, as_of=None, **parameters) -> SegmentationRun:
-    run_id = request(now, as_of, **parameters)
+def done(now, as_of=None, kind="score", **parameters) -> SegmentationRun:
+    run_id = request(now, as_of, kind, **parameters)
     work.perform(run_id)
     return runs.get(run_id)
 
@@ -93,8 +93,8 @@ def test_a_shop_without_members_has_a_run_and_an_empty_result(now):
 
 def test_only_those_who_move_are_written_down(now):
     ids = lively_shop(now)
-    first = done(now)
-    again = done(now)
+    done(now)
+    first, again = done(now), done(now)
     count = select(func.count()).select_from(SegmentAssignment)
     assert db.session.scalar(count) == len(ids)
     assert again.result_hash == first.result_hash
@@ -108,7 +108,9 @@ def test_a_first_purchase_moves_a_member_from_prospect_to_new(now):
     buy([(member, now, 500)], now=now)
     run = done(now)
     assert history(member) == [("prospects", None), ("new_customers", "prospects")]
-    assert run.movement == [{"from": "prospects", "to": "new_customers", "members": 1}]
+    (move,) = run.movement or []
+    assert (move["from"], move["to"]) == ("prospects", "new_customers")
+    assert (move["members"], move["behaviour"], move["refit"]) == (1, 1, 0)
 
 
 def test_time_alone_cools_a_one_time_buyer(now):
@@ -140,11 +142,11 @@ def test_a_finished_run_is_not_done_twice(now):
     assert segments() == {"prospects": 3, "-": 1}
 
 
-def test_the_number_of_clusters_is_remembered_for_the_next_run(now):
+def test_the_number_of_clusters_is_remembered_for_the_next_refit(now):
     lively_shop(now)
     first = done(now)
     assert first.parameters["previous_k"] is None
-    assert done(now).parameters["previous_k"] == (first.quality or {})["k"]
+    assert done(now, kind="refit").parameters["previous_k"] == (first.quality or {})["k"]
 
 
 def test_a_failing_run_says_why_and_is_tried_again(now):
@@ -173,7 +175,8 @@ def test_a_run_killed_while_it_writes_is_completed_and_told_once(now, monkeypatc
         assert run is not None
         found = work.find(run)
         with transaction():
-            assignments.write(run_id, found, next(assignments.moved(found)))
+            verdict = hysteresis.judge(found, 0.1)
+            assignments.write(run_id, found, next(assignments.chunks(verdict)))
     assert segments()["-"] == len(ids) - 200  # and here the worker dies
     work.perform(run_id)
     run = runs.get(run_id)

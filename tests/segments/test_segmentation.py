@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from populations import QUICK, lively_shop, prospect, row, shops
+from threadpoolctl import threadpool_limits
 
-from crm.segments import segmentation
 from crm.segments.features import Population
+from crm.segments.refit import refit
 from crm.segments.vocabulary import ALWAYS_SHOWN, CODES
 
 pytestmark = pytest.mark.usefixtures("no_database")
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("no_database")
 
 def run(rows, **asked):
     people = rows if isinstance(rows, Population) else Population.of(rows)
-    return segmentation.segment(people, replace(QUICK, **asked))
+    return refit(people, replace(QUICK, **asked))[0]
 
 
 def test_groups_that_are_there_are_found_and_named():
@@ -129,9 +130,23 @@ def test_shares_of_members_and_of_revenue_add_up_to_one():
     assert sum(line["revenue_share"] for line in sizes) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_heat_map_counts_every_buyer_once():
+def test_the_heat_maps_count_every_buyer_once():
     people = lively_shop()
     heat = run(people).document["heat"]
-    assert sum(map(sum, heat["members"])) == int(people.bought.sum())
-    assert len(heat["members"]) == len(heat["frequency_from"])
-    assert {len(line) for line in heat["members"]} == {len(heat["recency_upto_days"])}
+    for cells, rows in (
+        (heat, heat["frequency_from"]),
+        (heat["monetary"], heat["monetary"]["from"]),
+    ):
+        assert sum(map(sum, cells["members"])) == int(people.bought.sum())
+        assert sum(map(sum, cells["revenue_shares"])) == pytest.approx(1, abs=1e-4)
+        assert len(cells["members"]) == len(rows)
+        assert {len(line) for line in cells["members"]} == {len(heat["recency_upto_days"])}
+    assert heat["monetary"]["from"] == sorted(heat["monetary"]["from"], reverse=True)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_any_setting_of_threads_gives_identical_bytes(threads):
+    people = lively_shop(size=600)
+    with threadpool_limits(threads):
+        found = run(people)
+    assert found.result_hash == run(people).result_hash

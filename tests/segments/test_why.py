@@ -7,7 +7,7 @@ import pytest
 
 from crm import i18n
 from crm.segments import ranks, why
-from crm.segments.why import Distributions, Features
+from crm.segments.why import Distributions, Features, Outlook
 
 pytestmark = pytest.mark.usefixtures("no_database")
 
@@ -99,3 +99,61 @@ def test_percentiles_grow_with_better_habits_and_are_empty_without_a_purchase():
 
 def test_a_currency_without_minor_units_is_written_without_them():
     assert why.money(1_500, "JPY") == "¥1,500"
+
+
+OUTLOOK = Outlook(
+    usual_days=21, gap_days=37.6, bound_for=None, buying="Loyal", days_left=12, then="Hibernating"
+)
+
+
+def ahead(features: Features, **changes) -> list[str]:
+    facts = why.facts(features, SPREAD, "CNY", replace(OUTLOOK, **changes))
+    return [fact["text"] for fact in facts]
+
+
+def test_a_regulars_reasons_say_how_others_like_him_buy_and_what_buying_would_do():
+    assert ahead(BUYER) == [
+        "Last purchase 132 days ago; more recent than 40% of customers",
+        "Bought on 4 days, about every 41 days; members like this buy about every 38 days",
+        "Buying now would lead to: Loyal",
+    ]
+
+
+def test_a_one_time_buyer_hears_when_those_come_back_who_do():
+    usual = "Bought once so far; half of those who come back do so within 21 days"
+    assert ahead(ONCE)[1] == usual
+
+
+def test_who_would_stay_by_buying_hears_how_long_he_has():
+    text = "After 12 more days without a purchase: Hibernating"
+    assert ahead(BUYER, buying=None)[2] == text
+    assert ahead(BUYER, buying=None, days_left=1)[2].startswith("After 1 more day ")
+
+
+def test_who_has_moved_since_the_run_hears_where_to():
+    text = "Has moved since; from the next run on: Champions"
+    assert ahead(BUYER, bound_for="Champions")[2] == text
+
+
+def test_who_nothing_moves_hears_what_he_spent():
+    assert ahead(BUYER, buying=None, days_left=None, then=None)[2] == said(BUYER)[2]
+
+
+@pytest.mark.parametrize(
+    ("language", "second", "third"),
+    [
+        (
+            "zh-Hans",
+            "在 4 天里买过，约每 41 天一次，类似的会员约每 38 天买一次",
+            "现在购买会进入：Loyal",
+        ),
+        (
+            "zh-Hant",
+            "在 4 天買過，約每 41 天一次，類似的會員約每 38 天買一次",
+            "現在購買會進入：Loyal",
+        ),
+    ],
+)
+def test_what_is_ahead_is_told_in_the_readers_language(language, second, third):
+    with i18n.use(language):
+        assert ahead(BUYER)[1:] == [second, third]
