@@ -6,7 +6,7 @@ from typing import Any
 from crm.console import formats, person
 from crm.errors import N_
 from crm.i18n import gettext
-from crm.segments.vocabulary import named
+from crm.segments import labels
 
 CHANNELS = {
     "email": N_("E-mail"),
@@ -24,21 +24,21 @@ REASONS = {
 
 def told_preview(found: Mapping[str, Any]) -> dict[str, Any]:
     """A preview as pages show it."""
+    called = labels.names()
     return {
         "count": formats.number(found["count"]),
-        "sample": [_member(row) for row in found["sample"]],
+        "sample": [_member(row, called) for row in found["sample"]],
         "reach": [_channel(row) for row in found["reach"]],
     }
 
 
-def _member(row: Mapping[str, Any]) -> dict[str, Any]:
-    segment = named(row["segment"])
+def _member(row: Mapping[str, Any], called: labels.Names) -> dict[str, Any]:
     return {
         "id": row["id"],
         "name": row["name"] or person.number(row["member_no"]),
         "number": person.number(row["member_no"]),
         "contact": row["phone"] or row["email"] or "",
-        "segment": segment["name"] if segment else "",
+        "segment": called.get(row["segment"], ""),
     }
 
 

@@ -12,8 +12,8 @@ from crm.points import programme
 from crm.segments import directory, documents, jobs, labels, runs
 from crm.segments.schemas import (
     AssignmentPage,
-    NothingIn,
     RfmOut,
+    RunActIn,
     RunIn,
     RunOut,
     RunPage,
@@ -66,7 +66,7 @@ def read_run(run_id: UUID):
 
 @blp.post("/segmentation-runs/<uuid:run_id>/cancel")
 @needs("segments:write")
-@blp.arguments(NothingIn)
+@blp.arguments(RunActIn)
 @idempotent
 @blp.response(202, RunOut)
 def cancel_run(body: dict[str, Any], run_id: UUID):
@@ -80,7 +80,7 @@ def cancel_run(body: dict[str, Any], run_id: UUID):
 
 @blp.post("/segmentation-runs/<uuid:run_id>/rollback")
 @needs("segments:write")
-@blp.arguments(NothingIn)
+@blp.arguments(RunActIn)
 @idempotent
 @blp.response(202, RunOut)
 def roll_back_run(body: dict[str, Any], run_id: UUID):

@@ -243,6 +243,11 @@ class Stored:
     gaps: dict[str, float]
 
 
+def distributions(run_id: UUID) -> why.Distributions:
+    """How the buyers of a finished run are spread."""
+    return stored_of(run_id).spread
+
+
 @lru_cache(maxsize=8)
 def stored_of(run_id: UUID) -> Stored:
     """The tables of a finished run, which never change."""

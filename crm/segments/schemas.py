@@ -35,7 +35,7 @@ class RunIn(Schema):
     parameters = fields.Nested(ParametersIn, load_default=dict)
 
 
-class NothingIn(Schema):
+class RunActIn(Schema):
     """No body is needed; an empty object may come."""
 
     body_optional: ClassVar[bool] = True

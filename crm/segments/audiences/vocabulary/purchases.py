@@ -9,12 +9,11 @@ from sqlalchemy import text
 
 from crm.db import db
 from crm.i18n import N_
-from crm.segments import directory, runs
+from crm.segments import directory, labels, runs
 from crm.segments.audiences.field import Choice, Field, Scope
 from crm.segments.audiences.kinds import CHOICE, INSTANT, MONEY, SHARE, WHOLE, WORDS
 from crm.segments.audiences.vocabulary.profile import stores
 from crm.segments.percentiles import Table
-from crm.segments.vocabulary import SEGMENTS
 
 # As crm's purchases_as_of: the running aggregates hold from the last purchase on; who has orders
 # dated ahead is counted again.
@@ -47,7 +46,7 @@ Of = Literal["recency", "frequency", "monetary"]
 
 def segments(_: datetime) -> list[Choice]:
     """The segments that members can be in, best first."""
-    return [Choice(one.code, one.name) for one in SEGMENTS]
+    return [Choice(code, name) for code, name in labels.names().items()]
 
 
 def categories(_: datetime) -> list[Choice]:
