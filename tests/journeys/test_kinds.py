@@ -26,6 +26,8 @@ from travellers import (
 from crm.coupons.benefits.jobs import grant
 from crm.db import db, transaction
 from crm.ids import uuid7
+from crm.segments.baskets.jobs import baskets as build_baskets
+from crm.segments.next_purchase.jobs import usual_windows
 
 DAY = timedelta(days=1)
 MORNING = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)  # nine in Shanghai
@@ -240,6 +242,86 @@ def test_who_buys_meanwhile_is_not_asked_back(delivered):
     for day in range(25, 45):
         ticked(MORNING + day * DAY)
     assert given("win_back", one) == ["2027-01-01"]
+
+
+# Repurchase
+
+
+@pytest.fixture
+def regular(delivered):
+    """A member who buys tea every thirty days, the last time on 22 November; product patterns and
+    windows are made."""
+
+    def make(**more) -> UUID:
+        one = traveller(**more)
+        for nth in range(5):
+            delivered(f"{one}-{nth}", one, NOON - 30 * nth * DAY + 2 * DAY, lines=TEA)
+        usual_windows(NOON)
+        build_baskets(NOON)
+        return one
+
+    return make
+
+
+TEA = [
+    {"line_no": 1, "sku": "T1", "name": "Tea", "category": "tea", "quantity": 1,
+     "unit_price": 9000},
+]  # fmt: skip
+
+
+def opening(member: UUID) -> str:
+    return db.session.execute(
+        text("SELECT opens::text FROM usual_window WHERE member_id = :m AND category = 'tea'"),
+        {"m": member},
+    ).scalar_one()
+
+
+def test_a_coupon_comes_when_the_usual_window_opens_once_per_cycle(regular):
+    coupon = coupon_template()
+    one = regular()
+    switch("repurchase", coupon_template=str(coupon))
+    opens = opening(one)
+    for day in range(1, 40):
+        ticked(MORNING + day * DAY)
+    assert given("repurchase", one) == [opens]
+    assert len(coupons_of(one)) == 1
+    assert said(one)["product"] == {
+        "name": "Tea", "category": "tea", "last_bought_on": "2026-11-22",
+    }  # fmt: skip
+
+
+def test_who_bought_already_or_will_anyway_gets_none(regular, delivered):
+    bought, will = regular(), regular()
+    switch("repurchase")
+    first = date.fromisoformat(opening(bought))
+    at = datetime(first.year, first.month, first.day, 1, 0, tzinfo=UTC)
+    delivered("again", bought, at - DAY / 2 + 2 * DAY, lines=TEA)
+    with transaction():
+        db.session.execute(text("DELETE FROM next_purchase"))
+        db.session.execute(
+            text("INSERT INTO next_purchase (member_id, chance_7, place, model_id)"
+                 " VALUES (:m, 0.7, 0.9, uuidv7())"),
+            {"m": will},
+        )  # fmt: skip
+    ticked(at)
+    assert reasons("repurchase", bought) == ["no_longer_due"]
+    assert reasons("repurchase", will) == ["about_to_buy"]
+
+
+def test_a_coupon_that_was_not_told_yet_is_taken_back_when_he_buys(regular, delivered):
+    coupon = coupon_template()
+    one = regular()
+    switch("repurchase", coupon_template=str(coupon))
+    first = date.fromisoformat(opening(one))
+    at = datetime(first.year, first.month, first.day, 1, 0, tzinfo=UTC)
+    ticked(at)
+    assert [state for _, state, _ in coupons_of(one)] == ["issued"]
+    delivered("again", one, at + DAY / 24 + 2 * DAY, lines=TEA)
+    ticked(at + DAY / 12)
+    assert [(state, reason) for _, state, reason in messages(one)] == [
+        ("cancelled", "no_longer_due")
+    ]
+    assert [state for _, state, _ in coupons_of(one)] == ["void"]
 
 
 # Points expiring

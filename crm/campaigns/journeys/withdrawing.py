@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 
 from crm.campaigns.journeys import directory
-from crm.coupons import redemption
+from crm.coupons import recalling
 from crm.db import db
 from crm.messages import planning
 from crm.messages.states import Reason
@@ -34,14 +34,7 @@ def withdraw(code: str, *, now: datetime) -> int:
     for reason in sorted({row.reason for row in rows}):
         occasions = [row.occasion for row in rows if row.reason == reason]
         planning.withdraw(occasions, reason=Reason(reason), now=now)
-    _void([row.coupon_code for row in rows if row.coupon_code is not None], now)
+    codes = [row.coupon_code for row in rows if row.coupon_code is not None]
+    if codes:
+        recalling.take_back(codes, reason=NOT_TOLD, now=now)
     return len(rows)
-
-
-def _void(codes: list[str], now: datetime) -> None:
-    if not codes:
-        return
-    coupons, _ = redemption.lock(codes)
-    for coupon in coupons.values():
-        if coupon.state == "issued":
-            redemption.void(coupon.code, reason=NOT_TOLD, now=now)

@@ -8,16 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import text
-
-from crm.campaigns.journeys import settings
-from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings
+from crm.campaigns.journeys import resting, settings
+from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings, usual
 from crm.campaigns.journeys.due import MEMBERS
 from crm.campaigns.journeys.moments import Moment
-from crm.db import as_rows, db
 from crm.errors import N_
-
-REFUNDED, COOLDOWN = "order_refunded", "cooldown"
 
 SQL = f"""
     SELECT m.id AS member_id, 'aftersale:after_sale:' || o.id AS occasion, z.day, z.at, z.late,
@@ -44,13 +39,6 @@ WITHDRAWN = """
                                 AND b.reason = 'open_case') THEN 'open_case' END AS reason
     FROM orders r WHERE r.id = CAST(o.ref AS uuid)
 """
-ASKED = text("""
-    SELECT r.member_id, max(o.at) AS at
-    FROM json_to_recordset(CAST(:rows AS json)) AS r (member_id uuid)
-    JOIN journey_occasion o ON o.member_id = r.member_id AND o.journey = 'after_sale'
-        AND o.state = 'given' AND o.at > :since
-    GROUP BY 1
-""")
 
 
 def _offset(given: Settings) -> int:
@@ -65,25 +53,15 @@ def _values(given: Settings, moments: Sequence[Moment], now: datetime) -> Mappin
 
 
 def _decide(rows: Sequence[Due], given: Settings, now: datetime) -> list[Decision]:
-    cooldown = timedelta(days=given["cooldown_days"])
-    last = _asked(rows, min(row.at for row in rows) - cooldown)
+    rest = resting.Rest("after_sale", rows, timedelta(days=given["cooldown_days"]))
     found = []
     for row in rows:  # by member, and the earliest first
-        before = last.get(row.member_id)
-        if cooldown and before is not None and row.at - before < cooldown:
-            found.append(Decision(reason=COOLDOWN))
-            continue
-        last[row.member_id] = row.at
-        found.append(
-            Decision(points=given["points"], coupon=given["coupon_template"], variables=row.facts)
-        )
+        if rest.is_resting(row):
+            found.append(Decision(reason=resting.COOLDOWN))
+        else:
+            rest.begin(row)
+            found.append(usual(row, given))
     return found
-
-
-def _asked(rows: Sequence[Due], since: datetime) -> dict[Any, datetime]:
-    asked = as_rows([{"member_id": one} for one in {row.member_id for row in rows}])
-    found = db.session.execute(ASKED, {"rows": asked, "since": since})
-    return {row.member_id: row.at for row in found}
 
 
 JOURNEY = Journey(
