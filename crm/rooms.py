@@ -18,6 +18,10 @@ from crm.campaigns import api as campaigns
 from crm.campaigns import jobs as campaign_jobs
 from crm.campaigns.journeys import api as journeys
 from crm.campaigns.journeys import jobs as journey_jobs
+from crm.campaigns.surveys import api as surveys
+from crm.campaigns.surveys import page as survey_page
+from crm.cases import api as cases
+from crm.cases import jobs as case_jobs
 from crm.coupons import api as coupons
 from crm.coupons import jobs as coupon_jobs
 from crm.coupons import templates_api as coupon_templates
@@ -72,6 +76,7 @@ JOB_MODULES: Sequence[ModuleType] = (
     benefit_jobs,
     points_jobs,
     order_jobs,
+    case_jobs,
     activity_jobs,
     segments_jobs,
     next_purchase_jobs,
@@ -117,12 +122,14 @@ BLUEPRINTS: Sequence[Blueprint] = (
     orders.blp,
     claims.blp,
     quotes.blp,
+    cases.blp,
     segments.blp,
     next_purchase.blp,
     baskets.blp,
     journeys.blp,
     audiences.blp,
     campaigns.blp,
+    surveys.blp,
 )
 
 INSTALLERS: Sequence[Callable[[Flask], None]] = (
@@ -132,5 +139,6 @@ INSTALLERS: Sequence[Callable[[Flask], None]] = (
     console.install,
     unsubscribe.install,
     links_page.install,
+    survey_page.install,
     short_ways.install,
 )

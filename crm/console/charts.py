@@ -115,3 +115,51 @@ def day_columns(
         )
     ends = (rows[0][0].isoformat(), rows[-1][0].isoformat()) if rows else ("", "")
     return DayColumns(width, height, columns, largest, *ends)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value of a course: where it lies, what it is called, what is written beside it."""
+
+    x: float
+    y: float
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Course:
+    """A line through the values that are known, in a box of `width` × `height`; `lines` are the
+    heights of the scale's whole numbers."""
+
+    width: float
+    height: float
+    line: str
+    marks: list[Mark]
+    lines: list[tuple[int, float]]
+
+
+def course(
+    points: Sequence[tuple[int, float]],
+    labels: Sequence[str],
+    texts: Sequence[str],
+    *,
+    low: int,
+    high: int,
+    width: float = 420,
+    height: float = 120,
+) -> Course:
+    """Values over whole steps of time, on a scale from `low` to `high`; a step may be missing."""
+    first, last = points[0][0], points[-1][0]
+    margin, top = 24.0, 14.0
+    span = (last - first) or 1
+
+    def y(value: float) -> float:
+        return round(height - (height - top) * (value - low) / (high - low), 1)
+
+    marks = [
+        Mark(round(margin + (width - 2 * margin) * (at - first) / span, 1), y(value), label, text)
+        for (at, value), label, text in zip(points, labels, texts, strict=True)
+    ]
+    line = " ".join(f"{mark.x},{mark.y}" for mark in marks)
+    return Course(width, height, line, marks, [(n, y(n)) for n in range(low, high + 1)])

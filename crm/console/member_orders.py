@@ -1,9 +1,11 @@
 """A member's last orders on the member page."""
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
+from crm.campaigns.surveys import reading as surveys
 from crm.console import formats
 from crm.console.words import ngettext, say
 from crm.db import db
@@ -14,6 +16,7 @@ from crm.orders.kept import Kept
 from crm.orders.models import PurchaseSummary
 
 SHOWN = 6
+LOW = 2  # ratings that show as bad
 STATES = {
     "placed": N_("placed, not paid"),
     "paid": N_("paid"),
@@ -30,6 +33,7 @@ def last(
     """The newest orders, as the table of the page shows them."""
     today = now.astimezone(zone).date()
     found = documents.of_member(member_id, SHOWN, None)["data"]
+    answers = surveys.of_orders([order.id for order in found])
     return [
         {
             "day": formats.iso_day(order.placed_at.astimezone(zone).date(), today),
@@ -40,9 +44,19 @@ def last(
             "amount": formats.money(order.total, order.currency),
             "refunded": _refunded(order),
             "points": formats.number(order.points) if order.points else "–",
+            **rated(answers.get(order.id)),
         }
         for order in found
     ]
+
+
+def rated(answer: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the member said of an order: "rated 4 of 5", and whether that is low; nothing if he did
+    not say."""
+    if answer is None:
+        return {"rating": "", "low": False}
+    said = say(N_("rated {rating} of 5"), rating=answer["rating"])
+    return {"rating": said, "low": answer["rating"] <= LOW}
 
 
 def goods(order: Kept) -> str:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from crm import audit, clock
 from crm.console import (
     adjusting,
+    case_opening,
     coupon_check,
     coupon_giving,
     member_orders,
@@ -74,6 +75,7 @@ def glance(member_id: UUID) -> str:
         member=person.shown(found),
         joined=person.joined(found, stores.names(), zone),
         segment=_named(directory.rfm(member_id, now=now)),
+        cases=case_opening.of_member(member_id, now),
         points=member_points.figures(member_id, settings, now),
         **_standing(found, settings, zone, now),
     )
@@ -93,6 +95,7 @@ def _page(found: Member, *, masked: bool) -> str:
         note=person.last_note(found.id, now, zone),
         segment=_named(rfm),
         coming=_coming(rfm, now, zone),
+        cases=case_opening.of_member(found.id, now),
         points=member_points.figures(found.id, settings, now),
         adjusting=adjusting.offered(found.id, now),
         waiting=adjusting.waiting(found.id, now),

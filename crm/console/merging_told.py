@@ -71,6 +71,8 @@ def moves(found: Mapping[str, Any]) -> list[str]:
         told.append(ngettext("{count} order moves", "{count} orders move", count))
     if count := found["coupons"]:
         told.append(ngettext("{count} coupon moves", "{count} coupons move", count))
+    if count := found["cases"]:
+        told.append(ngettext("{count} case moves", "{count} cases move", count))
     if count := found["consents"]:
         told.append(
             ngettext(

@@ -49,6 +49,20 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                 "approvals:read",
                 ("console.approvals_page", "console.approvals_history"),
             ),
+            Place(
+                "case",
+                N_("Cases"),
+                "cases:read",
+                (
+                    "console.cases_page",
+                    "console.case_page",
+                    "console.change_case",
+                    "console.take_case",
+                    "console.change_case_policy",
+                    "console.case_form",
+                    "console.open_case",
+                ),
+            ),
             Place("member", N_("Referrals"), "points:read", ("console.referrals_page",)),
         ),
     ),
@@ -123,6 +137,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                 "messages:read",
                 ("console.outbox", "console.message", "console.member_messages"),
             ),
+            Place("star", N_("Satisfaction"), "surveys:read", ("console.surveys_page",)),
             Place(
                 "route",
                 N_("Journeys"),

@@ -9,11 +9,12 @@ from flask import render_template
 
 from crm import clock
 from crm.activities import explanations
+from crm.campaigns.surveys import reading as surveys
 from crm.console import formats, person, reckoned
 from crm.console.blueprint import blp
 from crm.console.leaves import Manner
 from crm.console.member_ledger import zone_of
-from crm.console.member_orders import STATES
+from crm.console.member_orders import STATES, rated
 from crm.console.words import say
 from crm.db import db
 from crm.errors import N_
@@ -44,11 +45,13 @@ def order(order_id: UUID) -> str:
     shown, why = documents.document(found, now), explanations.of_order(*found.key)
     return render_template(
         "order.html",
+        order_id=order_id,
         order=_head(found, zone, now),
         member=person.shown(owner) if owner and known else None,
         lines=[_line(line, found.currency) for line in shown["lines"]],
         refunds=[_refund(refund, found.currency, zone) for refund in shown["refunds"]],
         earned=_earned(shown, zone),
+        satisfaction=_satisfaction(order_id, zone),
         why=reckoned.of_order(
             why,
             {line.line_no: line.name for line in found.lines},
@@ -70,6 +73,15 @@ def _head(found: Kept, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
         "discount": formats.money(found.discount, found.currency),
         "refunded": formats.money(found.refunded, found.currency) if found.refunded else "",
     }
+
+
+def _satisfaction(order_id: UUID, zone: ZoneInfo) -> dict[str, Any] | None:
+    """What the member answered when he was asked how it was."""
+    answer = surveys.of_orders([order_id]).get(order_id)
+    if answer is None:
+        return None
+    day = f"{answer['answered_at'].astimezone(zone):%Y-%m-%d}"
+    return rated(answer) | {"text": answer["text"] or "", "day": day}
 
 
 def _line(line: dict[str, Any], currency: str) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from crm import clock, i18n
 from crm.auth import approvals
+from crm.cases import documents as cases
 from crm.console import files, formats, navigation, words
 from crm.console.blueprint import blp
 from crm.db import db
 from crm.errors import N_, NotFound, Refused
 from crm.http import problems
-from crm.http.principal import principal
+from crm.http.principal import Principal, principal
 from crm.members import stores
 from crm.points import programme
 
@@ -88,11 +89,22 @@ def shell() -> dict[str, Any]:
         "who": who,
         "role_name": ROLE_NAMES.get(who.role or "", ""),
         "navigation": list(navigation.groups(who)),
-        "counts": {"console.approvals_page": approvals.waiting_for(who, clock.now())},
+        "counts": _counts(who, clock.now()),
         "store_name": _store_name(who.store),
         "rail": who.role in navigation.TILL_ROLES,
         "here": request.full_path.rstrip("?") if request.method == "GET" else "",
     }
+
+
+def _counts(who: Principal, now: datetime) -> dict[str, int]:
+    """What waits for this person, by page: approvals; cases that are overdue, all of them for who
+    manages cases, else one's own."""
+    found = {"console.approvals_page": approvals.waiting_for(who, now)}
+    if who.may("cases:read"):
+        figures = cases.counts(who, now)
+        overdue = figures["overdue" if who.may("cases:manage") else "mine_overdue"]
+        found["console.cases_page"] = overdue
+    return found
 
 
 def _store_name(code: str | None) -> str:

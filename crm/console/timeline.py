@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from crm.console import formats, ledger_words, member_orders, person
+from crm.console import case_words, formats, ledger_words, member_orders, person
 from crm.console.words import ngettext, say
 from crm.errors import N_
 from crm.http.principal import Principal
@@ -186,6 +186,22 @@ def _coupon(data: Mapping[str, Any]) -> str:
     return data["template"]["name"]
 
 
+def _case(teller: Teller, data: Mapping[str, Any]) -> Told:
+    subject = case_words.subject({**data, "source": "survey" if data["rating"] else ""})
+    if data["event"] == "closed":
+        why = say(N_("{subject}: {why}"), subject=subject,
+                  why=gettext(case_words.REASONS[data["reason"]]))  # fmt: skip
+        return Told("case", gettext(N_("Case closed")), why, "good")
+    opened = N_("Case opened") if data["event"] == "opened" else N_("Case opened again")
+    return Told("case", gettext(opened), subject, "warn")
+
+
+def _survey(teller: Teller, data: Mapping[str, Any]) -> Told:
+    mood = "warn" if data["rating"] <= member_orders.LOW else "good"
+    said = say(case_words.RATED, rating=data["rating"])
+    return Told("star", said, data["text"] or data["order_no"] or "", mood)
+
+
 TELLERS: dict[str, Callable[[Teller, Mapping[str, Any]], Told]] = {
     "order": _order,
     "refund": _refund,
@@ -197,4 +213,6 @@ TELLERS: dict[str, Callable[[Teller, Mapping[str, Any]], Told]] = {
     "tier_kept": _tier_kept,
     "consent": _consent,
     "note": _note,
+    "case": _case,
+    "survey": _survey,
 }

@@ -35,6 +35,10 @@ PERMISSIONS = {
     "campaigns:write": "make and change drafts of campaigns",
     "campaigns:launch": "launch campaigns, pause, resume and cancel them",
     "campaigns:manage": "change from which size on a campaign needs a second person",
+    "cases:read": "read cases: complaints, who looks after them, what was done",
+    "cases:write": "open cases, comment on them, and work on one's own",
+    "cases:manage": "work on everybody's cases, give them away, change their policy",
+    "surveys:read": "read members' answers to surveys, and their figures",
     "segments:read": "read segments and scores",
     "audiences:read": "read audiences and their members, count and preview filters",
     "audiences:write": "make and change audiences, upload lists of members",
@@ -53,6 +57,8 @@ PERMISSIONS = {
 
 _CLERK = {"members:read", "members:write", "orders:read", "points:read", "points:write"} | {
     "approvals:read",
+    "cases:read",
+    "cases:write",
     "coupons:read",
     "coupons:write",
     "points:adjust",
@@ -72,11 +78,13 @@ _MANAGER = (
     | {"journeys:read"}
     | {"campaigns:read", "campaigns:launch", "campaigns:manage"}
     | {"rewards:manage"}
+    | {"cases:manage", "surveys:read"}
     | {"approvals:decide", "audit:read", "tasks:read"}
 )
 _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "segments:read"} | {
     "audiences:read",
     "campaigns:read",
+    "cases:read",
     "coupons:read",
     "journeys:read",
     "ledger:read",
@@ -84,6 +92,7 @@ _ANALYST = {"members:read", "orders:read", "points:read", "programme:read", "seg
     "points:export",
     "rewards:read",
     "stores:read",
+    "surveys:read",
     "tasks:read",
     "templates:read",
 }

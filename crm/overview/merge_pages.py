@@ -18,6 +18,7 @@ WAITING = text("""
            coalesce((SELECT debt FROM points_account WHERE member_id = :member), 0) AS debt,
            (SELECT count(*) FROM orders WHERE member_id = :member) AS orders,
            (SELECT count(*) FROM coupon WHERE member_id = :member) AS coupons,
+           (SELECT count(*) FROM member_case WHERE member_id = :member) AS cases,
            (SELECT count(*) FROM member_identity WHERE member_id = :member) AS identities,
            (SELECT count(*) FROM member WHERE referred_by = :member) AS referrals
     FROM points_lot l
@@ -49,6 +50,7 @@ def _moved(moved: Mapping[str, Any]) -> dict[str, Any]:
         "debt": points["debt"],
         "orders": moved["orders"],
         "coupons": moved.get("coupons", 0),
+        "cases": moved.get("cases", 0),
         "identities": sum(people["identities"].values()),
         "tags": people["tags"],
         "consents": len(people["consents"]["taken"]),

@@ -24,6 +24,7 @@ class MovedOut(Schema):
     debt = fields.points(required=True)
     orders = fields.Whole(required=True)
     coupons = fields.Whole(required=True)
+    cases = fields.Whole(required=True)
     identities = fields.Whole(required=True)
     tags = fields.Items(fields.Text(), required=True)
     consents = fields.Whole(required=True)

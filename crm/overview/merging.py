@@ -8,6 +8,8 @@ from datetime import datetime
 from uuid import UUID
 
 from crm import audit
+from crm.campaigns.surveys import merging as surveys
+from crm.cases import merging as cases
 from crm.coupons import merging as coupons
 from crm.members import profiles
 from crm.members.errors import MergeWithSelf
@@ -61,8 +63,10 @@ def _merge(from_id: UUID, into_id: UUID, actor: str, now: datetime) -> MemberMer
         "points": points._asdict(),
         "orders": count,
         "coupons": coupons.move(from_id, into_id),
+        "cases": cases.move(from_id, into_id),
         "tier": merged_tiers.join(from_id, into_id, now),
     }
+    surveys.move(from_id, into_id)
     merge = register.write(merge_id, gone, kept, moved, actor=actor, at=now)
     _audit("member.merged", merge, now)
     return merge
@@ -102,6 +106,8 @@ def _part(merge: MemberMerge, gone: Member, kept: Member, actor: str, now: datet
     profile.give_back(merge, gone, kept, now=now)
     coupons.give_back(*pair)
     messages.give_back(*pair, since=merge.at, now=now)
+    cases.give_back(*pair)
+    surveys.give_back(*pair)
     orders.give_back(merge.id, *pair, seqs, zone=_zone(gone.id, now), now=now)
     profiles.seen_again(orders.last_paid(*pair), pair)
     for one in sorted(pair):

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from crm.campaigns.surveys import reading as surveys
+from crm.cases import documents as cases
 from crm.coupons import documents as coupons
 from crm.db import db
 from crm.members import consents, documents, notes
@@ -41,6 +43,7 @@ def read(member_id: UUID, *, permissions: Collection[str], now: datetime) -> dic
         "purchases": _purchases(member_id, now) if bought else None,
         "orders": _orders(member_id, now) if bought else None,
         "coupons": _coupons(member_id, now) if "coupons:read" in permissions else None,
+        "cases": cases.open_of(member_id, now=now) if "cases:read" in permissions else None,
         "consents": consents.current(member_id),
         "notes": notes.last(member_id),
     }
@@ -67,5 +70,7 @@ def _coupons(member_id: UUID, now: datetime) -> list[dict[str, Any]]:
 
 
 def _orders(member_id: UUID, now: datetime) -> list[dict[str, Any]]:
+    """The last orders, each with how satisfied he was with it."""
     found = orders.of_member(member_id, LAST_ORDERS, None)["data"]
-    return [orders.document(order, now) for order in found]
+    said = surveys.of_orders([order.id for order in found])
+    return [orders.document(order, now) | {"satisfaction": said.get(order.id)} for order in found]

@@ -2,6 +2,7 @@
 
 import marshmallow as ma
 
+from crm.cases.schemas import CaseOut
 from crm.coupons.schemas import CouponOut
 from crm.http import Schema, fields
 from crm.http.pagination import page_of
@@ -80,6 +81,21 @@ class PurchasesOut(Schema):
     mean_gap_days = ma.fields.Float(allow_none=True)
 
 
+class SatisfiedOut(Schema):
+    """What a member answered when he was asked about an order: 1 to 5, maybe words."""
+
+    rating = fields.Whole(1, 5)
+    text = fields.Text(2000, allow_none=True)
+    answered_at = fields.Instant()
+
+
+class ProfileOrderOut(OrderOut):
+    """An order with how satisfied the member was with it; null: he was not asked, or did not
+    say."""
+
+    satisfaction = fields.Nested(SatisfiedOut, allow_none=True)
+
+
 class ProfileOut(Schema):
     """A member from all sides. What the key may not see is null."""
 
@@ -89,8 +105,9 @@ class ProfileOut(Schema):
     points = fields.Nested(PointsSummaryOut, allow_none=True)
     segment = fields.Nested(RfmOut, allow_none=True)
     purchases = fields.Nested(PurchasesOut, allow_none=True)
-    orders = fields.Items(fields.Nested(OrderOut), allow_none=True)
+    orders = fields.Items(fields.Nested(ProfileOrderOut), allow_none=True)
     coupons = fields.Items(fields.Nested(CouponOut), allow_none=True)
+    cases = fields.Items(fields.Nested(CaseOut), allow_none=True)
     consents = fields.Items(fields.Nested(ConsentOut))
     notes = fields.Items(fields.Nested(NoteOut))
 

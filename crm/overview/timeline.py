@@ -76,14 +76,36 @@ _COUPONS = """
     ORDER BY at DESC, id DESC LIMIT :limit
 """
 
+_CASES = """
+    SELECT e.at, e.id, 'case' AS kind, jsonb_build_object(
+        'case_id', c.id, 'event', e.kind, 'subject', c.subject, 'kind', c.kind,
+        'rating', c.rating, 'reason', CASE WHEN e.kind = 'closed' THEN c.reason END,
+        'actor', e.actor)
+    FROM member_case c JOIN member_case_event e ON e.case_id = c.id
+    WHERE c.member_id = :member AND e.kind IN ('opened', 'closed', 'reopened')
+      AND (e.at, e.id) < (:at, :id)
+    ORDER BY e.at DESC, e.id DESC LIMIT :limit
+"""
+
+_SURVEYS = """
+    SELECT s.answered_at AS at, s.id, 'survey' AS kind, jsonb_build_object(
+        'rating', s.rating, 'text', s.text, 'points', s.granted, 'channel', o.channel,
+        'order_no', o.order_no)
+    FROM survey s LEFT JOIN orders o ON o.id = s.order_id
+    WHERE s.member_id = :member AND s.answered_at IS NOT NULL
+      AND (s.answered_at, s.id) < (:at, :id)
+    ORDER BY s.answered_at DESC, s.id DESC LIMIT :limit
+"""
+
 _WHOLE = "SELECT * FROM ({parts}) t ORDER BY at DESC, id DESC LIMIT :limit"
 
 # What each permission lets see.
 SOURCES = {
     "members:read": [_EVENTS],
-    "orders:read": [_ORDERS, _REFUNDS],
+    "orders:read": [_ORDERS, _REFUNDS, _SURVEYS],
     "points:read": [_POINTS],
     "coupons:read": [_COUPONS],
+    "cases:read": [_CASES],
 }
 LATEST = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 LAST_ID = UUID(int=2**128 - 1)
@@ -93,8 +115,9 @@ def read(
     member_id: UUID, limit: int, cursor: str | None, *, permissions: Collection[str]
 ) -> dict[str, Any]:
     """A page of items {id, at, kind, data}; kinds are order, refund, points, coupon_given,
-    coupon_used, coupon_voided and the events of the members' room. Only what these permissions let
-    see. What happened with records that were merged into the member's belongs to it."""
+    coupon_used, coupon_voided, case, survey and the events of the members' room. Only what these
+    permissions let see. What happened with records that were merged into the member's belongs to
+    it."""
     at, last = decode(cursor, datetime.fromisoformat, UUID) or (LATEST, LAST_ID)
     parts = [
         f"({part})"

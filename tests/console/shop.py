@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from api_client import Api
 
 from crm import clock
 from crm.activities.jobs import release_referrals
+from crm.campaigns.surveys import answering, links, opening
+from crm.campaigns.surveys.answering import Answer
+from crm.campaigns.surveys.opening import Opening
 from crm.db import transaction
 from crm.segments import jobs, work
 
@@ -32,6 +36,8 @@ class Shop:
     reward: str  # a gift that the other has taken
     template: str  # of a mail in two languages
     message: str  # a test of it, filled in for Lin
+    case: str  # opened by a bad rating of the other
+    survey: str  # what a link to one that waits for an answer ends with
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,8 @@ def furnish(api: Api) -> Shop:
     _ok(api.put("/orders/pos/JA-2/refunds/R-1", refund))
     calculate_segments()
     coupon, reward = coupons_for(api, lin), _reward(api, evil)
-    return Shop(lin, evil, nobody, spent["id"], coupon, reward, *_template(api, lin))
+    asked = _surveys(api, evil)
+    return Shop(lin, evil, nobody, spent["id"], coupon, reward, *_template(api, lin), *asked)
 
 
 def buy(api: Api, body: dict[str, Any]) -> None:
@@ -119,6 +126,20 @@ def _reward(api: Api, taker: str) -> str:
     _ok(api.post(f"/rewards/{gift}/redemptions", {"member": {"id": taker}}))
     _ok(api.post("/rewards", body | {"starts_at": "2099-01-01T00:00:00Z"}))
     return gift
+
+
+def _surveys(api: Api, member_id: str) -> tuple[str, str]:
+    """Two answers, a month apart, the later one a bad one; and a survey that waits for its own."""
+    member, now = UUID(member_id), clock.now()
+    plan = [(now - timedelta(days=40), Answer(5, None, "en")), (now, Answer(1, EVIL, "en"))]
+    with transaction():
+        for at, answer in plan:
+            occasion = f"aftersale:{at}"
+            made = opening.open_many([Opening(member, occasion, points=0)], at)
+            answering.answer(made[occasion], answer, now=at)
+        waiting = opening.open_many([Opening(member, "aftersale:waits")], now)["aftersale:waits"]
+    (case,) = api.get("/cases").get_json()["data"]
+    return case["id"], links.token(waiting)
 
 
 def refer(api: Api) -> tuple[str, str]:

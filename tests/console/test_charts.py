@@ -37,3 +37,18 @@ def test_bars_are_drawn_to_one_scale_from_zero():
     rows = [("a", 0.1, 0.4), ("b", 0.2, 0.0)]
     first, second = charts.paired_bars(rows, [("", ""), ("", "")], room=200)
     assert (first.first, first.second, second.first, second.second) == (50, 200, 100, 0)
+
+
+def test_a_course_leaves_the_time_of_what_is_missing_empty():
+    found = charts.course(
+        [(0, 1.0), (1, 5.0), (4, 3.0)], ["a", "b", "e"], ["1", "5", "3"], low=1, high=5,
+        width=448, height=114,
+    )  # fmt: skip
+    assert [mark.x for mark in found.marks] == [24, 124, 424]
+    assert [mark.y for mark in found.marks] == [114, 14, 64]
+    assert found.line == "24.0,114.0 124.0,14.0 424.0,64.0"
+    assert [value for value, _ in found.lines] == [1, 2, 3, 4, 5]
+
+
+def test_a_course_of_one_value_is_drawn():
+    assert charts.course([(7, 4.0)], ["a"], ["4"], low=1, high=5).marks[0].x == 24
