@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from crm.segments.model import Model
-from crm.segments.scale import DIGITS, Scale
+from crm.segments.standard_scale import DIGITS, Scale
 
 
 def carried(

@@ -18,7 +18,7 @@ from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouett
 from threadpoolctl import threadpool_limits
 
 from crm.segments.parameters import Parameters
-from crm.segments.scale import DIGITS, nearest
+from crm.segments.standard_scale import DIGITS, nearest
 
 STARTS, BOOTSTRAP_STARTS = 10, 3
 Tell = Callable[[float], None]  # how far, 0 to 1; may end the work by raising

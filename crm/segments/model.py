@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from crm.segments.scale import Scale
+from crm.segments.standard_scale import Scale
 from crm.segments.structure import Rhythm
 from crm.segments.vocabulary import CODES, PLACE
 

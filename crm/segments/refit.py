@@ -13,8 +13,8 @@ from crm.segments.features import Population
 from crm.segments.model import Model, centroids
 from crm.segments.parameters import Parameters
 from crm.segments.ranks import Spread
-from crm.segments.scale import Scale
 from crm.segments.segmentation import Groups, Segmentation
+from crm.segments.standard_scale import Scale
 
 
 def refit(

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from crm.segments import drift, heat, naming, scale, structure, summaries
+from crm.segments import drift, heat, naming, structure, summaries
 from crm.segments.features import Population
 from crm.segments.model import EDITION, Model
 from crm.segments.parameters import Parameters
 from crm.segments.ranks import Spread
+from crm.segments.standard_scale import nearest
 
 PACKAGES = ("numpy", "scipy", "scikit-learn")
 FOUND = ("method", "reason", "quality", "sizes", "centroids", "percentiles", "heat")
@@ -71,7 +72,7 @@ def grouped(repeat: Population, buyers: Population, model: Model) -> Groups:
     """Name repeat buyers by a model: by the nearest centroid, or each by his own percentiles."""
     if model.scale is None or model.centers is None or model.names is None:
         return by_rules(repeat, buyers)
-    labels, margins = scale.nearest(model.scale.apply(repeat), model.centers)
+    labels, margins = nearest(model.scale.apply(repeat), model.centers)
     return Groups(model.names[labels], margins)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from populations import QUICK, lively_shop
 
-from crm.segments import placing, segmentation
+from crm.segments import placing, segmentation, standard_scale
 from crm.segments.features import Population
 from crm.segments.placing import Basis
 from crm.segments.refit import refit
@@ -102,6 +102,6 @@ def test_runs_of_an_earlier_edition_have_nothing_to_place_by():
 
 def test_margins_are_0_on_the_border_and_1_at_the_centre():
     centers = np.array([[0.0, 0, 0], [2.0, 0, 0]])
-    labels, margins = segmentation.scale.nearest(np.array([[1.0, 0, 0], [0, 0, 0.0]]), centers)
+    labels, margins = standard_scale.nearest(np.array([[1.0, 0, 0], [0, 0, 0.0]]), centers)
     assert labels.tolist() == [0, 0]
     assert margins.tolist() == [0.0, 1.0]
