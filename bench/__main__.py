@@ -20,6 +20,7 @@ from bench import (
     peers,
     planning,
     redeem,
+    report,
     segments,
 )
 
@@ -193,6 +194,16 @@ def run_forecast(members: int, folder: Path | None) -> None:
 def run_birthday(members: int, folder: Path | None) -> None:
     """A day of birthdays among so many members: points, coupon and message for each."""
     _leave(birthday.run(members, folder))
+
+
+@main.command("report")
+@click.option("--members", default=1_000_000, show_default=True)
+@click.option("--orders", default=3, show_default=True, help="of each member in two years")
+@ROUNDS
+@FOLDER
+def run_report(members: int, orders: int, rounds: int, folder: Path | None) -> None:
+    """The report of a campaign to a million members."""
+    _leave(report.run(members, orders, rounds, folder))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from crm.campaigns import api as campaigns
 from crm.campaigns import jobs as campaign_jobs
 from crm.campaigns.journeys import api as journeys
 from crm.campaigns.journeys import jobs as journey_jobs
+from crm.campaigns.results import api as campaign_results
+from crm.campaigns.results import jobs as campaign_result_jobs
 from crm.campaigns.surveys import api as surveys
 from crm.campaigns.surveys import page as survey_page
 from crm.cases import api as cases
@@ -83,6 +85,7 @@ JOB_MODULES: Sequence[ModuleType] = (
     basket_jobs,
     journey_jobs,
     campaign_jobs,
+    campaign_result_jobs,
 )
 
 # What rooms know of a member that messages can say, by the first part of the field's name.
@@ -129,6 +132,7 @@ BLUEPRINTS: Sequence[Blueprint] = (
     journeys.blp,
     audiences.blp,
     campaigns.blp,
+    campaign_results.blp,
     surveys.blp,
 )
 

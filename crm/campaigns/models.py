@@ -137,3 +137,26 @@ class CampaignPolicy(Base):
     document: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_by: Mapped[str]
     created_at: Mapped[datetime]
+
+
+class CampaignSpentBefore(Base):
+    """What a member bought in the time before his due_at, in minor units; no row: nothing.
+
+    Written once, so that nothing that a campaign brings about can find its way into it.
+    """
+
+    __tablename__ = "campaign_spent_before"
+
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    arm: Mapped[int] = mapped_column(SmallInteger)
+    spent: Mapped[int] = mapped_column(BigInteger)
+
+
+class CampaignMeasured(Base):
+    """Up to which due_at (inclusive) the members of a campaign were measured."""
+
+    __tablename__ = "campaign_measured"
+
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
+    upto: Mapped[datetime]

@@ -19,6 +19,7 @@ DEFAULT: Mapping[str, Any] = {
     "approval": {"recipients": 20_000, "cost": 1_000_000},
     "holdout_percent": 10,
     "attribution_days": 14,
+    "margin_percent": 40,
 }
 NEWEST = text("SELECT version, document FROM campaign_policy ORDER BY version DESC LIMIT 1")
 NEWEST_LOCKED = text(f"{NEWEST.text} FOR UPDATE")

@@ -317,11 +317,13 @@ class ApprovalLimitsIn(Schema):
 
 
 class CampaignPolicyIn(Schema):
-    """What is named changes."""
+    """What is named changes. `margin_percent`: what of sales before discounts is margin, by which
+    results are reckoned."""
 
     approval = fields.Nested(ApprovalLimitsIn)
     holdout_percent = fields.Whole(0, 90)
     attribution_days = fields.Whole(1, MOST_DAYS)
+    margin_percent = fields.Whole(0, 100)
 
 
 class CampaignPolicyOut(Schema):
@@ -331,3 +333,4 @@ class CampaignPolicyOut(Schema):
     approval = fields.Nested(ApprovalLimitsIn)
     holdout_percent = fields.Whole()
     attribution_days = fields.Whole()
+    margin_percent = fields.Whole()

@@ -30,6 +30,7 @@ LIMIT_WORDS = Words(
         "/approval/cost": N_("Cost that one person may launch"),
         "/holdout_percent": N_("Held out, in percent"),
         "/attribution_days": N_("Days in which purchases count"),
+        "/margin_percent": N_("Margin, in percent of sales"),
     },
     {
         "/approval/recipients": N_("Above it a second person approves. Empty: never for this."),
@@ -38,6 +39,9 @@ LIMIT_WORDS = Words(
         ),
         "/holdout_percent": N_("What a new campaign begins with."),
         "/attribution_days": N_("What a new campaign begins with."),
+        "/margin_percent": N_(
+            "What is left of the price before discounts once the goods are paid. Reports go by it."
+        ),
     },
     {},
 )

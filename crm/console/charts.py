@@ -163,3 +163,51 @@ def course(
     ]
     line = " ".join(f"{mark.x},{mark.y}" for mark in marks)
     return Course(width, height, line, marks, [(n, y(n)) for n in range(low, high + 1)])
+
+
+@dataclass(frozen=True)
+class Interval:
+    """One row of a chart of intervals: where its ends, its estimate and its text stand; `mark` is
+    its colour: gain, loss, or the grey of what chance explains."""
+
+    label: str
+    y: float
+    low: float
+    estimate: float
+    high: float
+    text: str
+    mark: str
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals one under the other on one scale that holds zero, which stands at `zero`."""
+
+    rows: list[Interval]
+    zero: float
+    height: float
+
+
+def intervals(
+    rows: Sequence[tuple[str, float, float, float, str]],
+    *,
+    left: float = 120,
+    right: float = 500,
+    step: float = 34,
+) -> Intervals:
+    """Rows of (label, low, estimate, high, text), drawn between `left` and `right`."""
+    least = min(0.0, *(low for _, low, _, _, _ in rows))
+    most = max(0.0, *(high for _, _, _, high, _ in rows))
+    reach = (most - least) or 1
+
+    def x(value: float) -> float:
+        return round(left + (right - left) * (value - least) / reach, 1)
+
+    drawn = [
+        Interval(
+            label, step * at + step / 2, x(low), x(estimate), x(high), text,
+            "c-1" if low > 0 else "c-2" if high < 0 else "c-5",
+        )
+        for at, (label, low, estimate, high, text) in enumerate(rows)
+    ]  # fmt: skip
+    return Intervals(drawn, x(0), step * len(rows))

@@ -85,6 +85,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                     "console.resume_campaign",
                     "console.cancel_campaign",
                     "console.campaign_recipients",
+                    "console.campaign_report",
                     "console.campaign_calendar",
                     "console.campaign_limits",
                     "console.change_campaign_limits",

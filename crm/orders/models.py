@@ -19,6 +19,7 @@ class Order(Base):
     __table_args__ = (
         UniqueConstraint("channel", "order_no"),
         Index("ix_orders_member", "member_id", "placed_at", "id"),
+        Index("ix_orders_placed_at", "placed_at", postgresql_using="brin"),
         Index(
             "ix_orders_delivered_at",
             "delivered_at",

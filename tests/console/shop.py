@@ -1,12 +1,14 @@
 """A small shop with everything that pages can show, told through the API."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from api_client import Api
+from campaigning import buy as buy_each
+from campaigning import make_campaign, make_members
 
 from crm import clock
 from crm.activities.jobs import release_referrals
@@ -38,6 +40,7 @@ class Shop:
     message: str  # a test of it, filled in for Lin
     case: str  # opened by a bad rating of the other
     survey: str  # what a link to one that waits for an answer ends with
+    campaign: str = ""  # one with two arms whose windows are over, where there is one
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,16 @@ def coupons_for(api: Api, member_id: str) -> str:
     order = {"channel": "pos", "order_no": "JA-1", "discount": 3_000}
     _ok(api.post(f"/coupons/{code}/use", order))
     return template
+
+
+def with_campaign(shop: Shop) -> Shop:
+    """The shop with a campaign of last month, of enough members to be told from chance."""
+    due = clock.now() - timedelta(days=30)
+    members = make_members(450, due - timedelta(days=300))
+    rows = {member: (n % 3, due) for n, member in enumerate(members)}
+    amounts = [(9_000 if arm == 1 else 4_000) + 7 * n for n, (arm, _) in enumerate(rows.values())]
+    buy_each(members, amounts, due + timedelta(days=1), "campaign-")
+    return replace(shop, campaign=str(make_campaign(rows, arms=2)))
 
 
 def _template(api: Api, member_id: str) -> tuple[str, str]:

@@ -52,3 +52,19 @@ def test_a_course_leaves_the_time_of_what_is_missing_empty():
 
 def test_a_course_of_one_value_is_drawn():
     assert charts.course([(7, 4.0)], ["a"], ["4"], low=1, high=5).marks[0].x == 24
+
+
+def test_intervals_share_a_scale_that_holds_zero_and_are_coloured_by_what_they_say():
+    rows = [("a", 100.0, 200.0, 300.0, ""), ("b", -100.0, 50.0, 200.0, ""),
+            ("c", -100.0, -60.0, -20.0, "")]  # fmt: skip
+    found = charts.intervals(rows, left=0, right=400)
+    assert found.zero == 100
+    gain, chance, loss = found.rows
+    assert (gain.low, gain.estimate, gain.high) == (200, 300, 400)
+    assert (chance.low, chance.high, loss.high) == (0, 300, 80)
+    assert [one.mark for one in found.rows] == ["c-1", "c-5", "c-2"]
+
+
+def test_an_interval_of_nothing_is_drawn_at_zero():
+    found = charts.intervals([("a", 0.0, 0.0, 0.0, "")], left=10, right=20)
+    assert (found.rows[0].low, found.rows[0].high, found.zero) == (10, 10, 10)

@@ -13,7 +13,7 @@ import pytest
 from api_client import Api
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from shop import Served, furnish, refer
+from shop import Served, furnish, refer, with_campaign
 from visitor import PASSWORD
 from werkzeug.serving import make_server
 
@@ -70,7 +70,7 @@ def served(browser: Browser, shop_app: Flask) -> Iterator[Served]:
     """A shop that is open."""
     with shop_app.app_context():
         api = _key(shop_app)
-        shop = furnish(api)
+        shop = with_campaign(furnish(api))
         refer(api)
         _hire()
         db.session.remove()

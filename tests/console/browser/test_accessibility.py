@@ -27,6 +27,7 @@ PAGES = {
     "kinds of templates": "/console/templates/new",
     "new template": "/console/templates/new?channel=email&purpose=marketing",
     "new text message": "/console/templates/new?channel=sms&purpose=service",
+    "report of a campaign": "/console/campaigns/{campaign}/report",
     "messages": "/console/messages",
     "message": "/console/messages/{message}",
     "a member's messages": "/console/members/{lin}/messages",
