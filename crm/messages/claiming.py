@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import json
 from sqlalchemy import Row, text
 
+from crm.config import Config
 from crm.db import as_rows, config, db
 from crm.messages import eligibility, facts, wording
 from crm.messages.channels.provider import Outgoing
@@ -117,11 +119,14 @@ class Claimer:
         versions = wording.ready((row.template_id, row.template_version) for row in going)
         names = wording.names_of(versions.values())
         known = facts.gather(names, [row.member_id for row in going], now)
-        outgoing, days = [], {}
+        outgoing, marks, days = [], [], {}
+        settings = config()
         for row in going:
             version = versions[row.template_id, row.template_version]
             try:
-                outgoing.append(self._outgoing(row, version, known[row.member_id]))
+                one = self._outgoing(row, version, known.get(row.member_id, {}), settings)
+                outgoing.append(one)
+                marks.append(_marked(one, row))
             except wording.CannotSay:
                 failed = Verdict(row, State.FAILED, Reason.TEMPLATE_FAILED)
                 aside.append(_aside(failed))
@@ -132,26 +137,27 @@ class Claimer:
             db.session.execute(PUT_ASIDE, {"rows": as_rows(aside), "now": now})
         eligibility.count(days)
         if outgoing:
-            by_id = {row.id: row for row in going}
-            values = {"provider": self.provider, "lease": config().message_lease_seconds}
-            marks = [_marked(one, by_id[one.id]) for one in outgoing]
+            values = {"provider": self.provider, "lease": settings.message_lease_seconds}
             db.session.execute(MARK, values | {"rows": as_rows(marks)})
         return outgoing
 
-    def _outgoing(self, row: Row[Any], version: wording.Version, known: facts.Facts) -> Outgoing:
-        language = wording.choose(version, row.locale)
+    def _outgoing(
+        self, row: Row[Any], version: wording.Version, known: facts.Facts, settings: Config
+    ) -> Outgoing:
+        language = wording.choose(version, row.locale, settings.locale)
         unsubscribe = counted = None
         if row.purpose == "marketing":
             unsubscribe = self.links.unsubscribe(row.member_id, self.channel, row.id)
             counted = self.links.counted(row.id) if language.counts and self.counts else None
         given = facts.values_of(
             known,
-            row.variables,
+            json.decode(row.variables),
             name=row.name,
             member_no=row.member_no,
             locale=language.locale,
             unsubscribe=unsubscribe,
             counted=counted,
+            shop=settings.shop_name,
         )
         return Outgoing(
             id=row.id,

@@ -20,7 +20,6 @@ from crm.messages.claiming import Claimed, Claimer
 from crm.messages.desk import Desk
 from crm.messages.flight import Flight
 from crm.messages.links import Links
-from crm.messages.recording import Tried
 from crm.messages.states import CHANNELS, Reason
 from crm.queue import stopping
 
@@ -198,12 +197,9 @@ class Work:
     def _record(self, sent: Sent) -> None:
         if not sent.pairs:
             return
-        pairs: list[tuple[Tried, Outcome]] = [
-            (recording.tried(one), outcome) for one, outcome in sent.pairs
-        ]
         recording.record(
             self.channel,
-            pairs,
+            sent.pairs,
             honours_references=self.provider.honours_references,
             policy=self.rules,
             now=clock.now(),

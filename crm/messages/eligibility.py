@@ -27,8 +27,8 @@ REMEMBERED = timedelta(days=6)
 
 JUDGE = text("""
     SELECT b.id, m.id AS member_id, b.purpose, b.priority, b.due_at, b.not_after, b.attempts,
-           b.fence, b.template_id, b.template_version, b.variables, z.day, z.opens_at, z.zone,
-           m.name, m.member_no, a.value AS address,
+           b.fence, b.template_id, b.template_version, CAST(b.variables AS text) AS variables,
+           z.day, z.opens_at, z.zone, m.name, m.member_no, a.value AS address,
            CASE WHEN b.source_type = 'test' THEN coalesce(b.locale, m.locale) ELSE m.locale END
                AS locale, b.source_type <> 'test' AS by_consent,
            CASE
@@ -84,14 +84,15 @@ JUDGE = text("""
     ORDER BY b.priority DESC, b.due_at, b.id
 """)
 
-DAYS = text("""
-    SELECT member_id, day, sent FROM message_day
+# Rivals are messages that wait for the same member and are not in hand themselves.
+DAYS_AND_RIVALS = text("""
+    SELECT member_id, day, sent, NULL::integer AS priority FROM message_day
     WHERE member_id = ANY(:members) AND day >= :since AND sent > 0
-""")
-RIVALS = text("""
-    SELECT member_id, priority FROM message
+    UNION ALL
+    SELECT member_id, NULL, NULL, priority FROM message
     WHERE member_id = ANY(:members) AND state = 'waiting' AND purpose = 'marketing'
-      AND due_at <= :now AND id <> ALL(:ids)
+      AND due_at <= :now
+      AND NOT EXISTS (SELECT FROM unnest(CAST(:ids AS uuid[])) AS h (id) WHERE h.id = message.id)
 """)
 COUNT_DAYS = text("""
     INSERT INTO message_day AS d (member_id, day, sent)
@@ -102,7 +103,7 @@ COUNT_DAYS = text("""
 """)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
     """What becomes of one message of a batch. `state` None: it may go now. `row` is what was read
     of it and of its member."""
@@ -126,6 +127,8 @@ def judge(
     if not rivals or (policy.per_day is None and policy.per_week is None):
         return found
     capped = _cap(channel, rivals, policy, now)
+    if not capped:
+        return found
     return [capped.get(one.row.id, one) for one in found]
 
 
@@ -178,17 +181,13 @@ def _cap(
 
     `rivals` stand in the order in which they go: priority first, then age.
     """
-    days = _counted(rivals)
-    members = list({one.row.member_id for one in rivals})
-    waiting: dict[UUID, list[int]] = {}
-    values = {"members": members, "ids": [one.row.id for one in rivals], "now": now}
-    for member_id, priority in db.session.execute(RIVALS, values):
-        waiting.setdefault(member_id, []).append(priority)
+    days, waiting = _counted(rivals, now)
     stays: dict[UUID, Verdict] = {}
     never = 0 in (policy.per_day, policy.per_week)
     back: dict[tuple[UUID, date], int] = {}
     for one in rivals:
-        row, sent = one.row, days.setdefault(one.row.member_id, {})
+        row = one.row
+        sent = days.setdefault(row.member_id, {})
         first = row.day
         if sent or never:
             first = hours.first_day_with_room(row.day, sent, policy.per_day, policy.per_week)
@@ -204,22 +203,33 @@ def _cap(
     return stays
 
 
-def _counted(rivals: Sequence[Verdict]) -> dict[UUID, dict[date, int]]:
-    """Count all rivals, which locks their days; then read what was sent before them, on those days
-    and in the week before. Nearly all go, so that counting again is rare."""
+def _counted(
+    rivals: Sequence[Verdict], now: datetime
+) -> tuple[dict[UUID, dict[date, int]], dict[UUID, list[int]]]:
+    """Count all that want to go, which locks their days; then read what was sent before them on
+    those days and in the week before, and the priorities of what else waits for those members.
+
+    Nearly all go, so that counting again is rare.
+    """
     going: dict[tuple[UUID, date], int] = {}
     for one in rivals:
         key = (one.row.member_id, one.row.day)
         going[key] = going.get(key, 0) + 1
     count(going)
-    since = min(day for _, day in going) - REMEMBERED
-    found: dict[UUID, dict[date, int]] = {}
-    members = list({member_id for member_id, _ in going})
-    for row in db.session.execute(DAYS, {"members": members, "since": since}):
-        before = row.sent - going.get((row.member_id, row.day), 0)
-        if before > 0:
-            found.setdefault(row.member_id, {})[row.day] = before
-    return found
+    values = {
+        "members": list({member_id for member_id, _ in going}),
+        "ids": [one.row.id for one in rivals],
+        "since": min(day for _, day in going) - REMEMBERED,
+        "now": now,
+    }
+    days: dict[UUID, dict[date, int]] = {}
+    waiting: dict[UUID, list[int]] = {}
+    for member_id, day, sent, priority in db.session.execute(DAYS_AND_RIVALS, values):
+        if day is None:
+            waiting.setdefault(member_id, []).append(priority)
+        elif (before := sent - going.get((member_id, day), 0)) > 0:
+            days.setdefault(member_id, {})[day] = before
+    return days, waiting
 
 
 def _capped(channel: str, one: Verdict, first: date | None, policy: Policy) -> Verdict:

@@ -62,26 +62,26 @@ def values_of(
     locale: str,
     unsubscribe: str | None,
     counted: str | None = None,
+    shop: str | None = None,
 ) -> dict[str, Any]:
     """All that a template can name, for one member: what came with the message goes before what
     was looked up, but for `member`, `shop` and the way out, whose place nothing takes."""
     found: dict[str, Any] = {**facts, **variables}
-    for room in facts.keys() & variables.keys():
-        if isinstance(variables[room], Mapping):
-            found[room] = {**facts[room], **variables[room]}
-    member = {"name": name, "member_no": member_no, "locale": locale}
+    for room, known in facts.items():
+        if isinstance(variables.get(room), dict):
+            found[room] = {**known, **variables[room]}
     given = variables.get("links")
-    links = dict(given) if isinstance(given, Mapping) else {}
+    links = {**given} if isinstance(given, dict) else {}
     links.pop("counted", None)
     if counted is not None:
         links["counted"] = counted  # how the addresses of the message's own links begin
     if unsubscribe is not None:
         links["unsubscribe"] = unsubscribe
-    return found | {
-        "member": {**facts.get("member", {}), **member},
-        "shop": {"name": config().shop_name},
-        "links": links,
-    }
+    member = {"name": name, "member_no": member_no, "locale": locale}
+    found["member"] = {**facts["member"], **member} if "member" in facts else member
+    found["shop"] = {"name": shop or config().shop_name}
+    found["links"] = links
+    return found
 
 
 def _put(found: dict[UUID, Facts], one: UUID, room: str, values: Mapping[str, Any]) -> None:

@@ -56,7 +56,8 @@ NOTE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A message as far as recording needs it: which, at which attempt, under which fence."""
+    """A message that is not at hand any more, as far as recording needs it: which, at which
+    attempt, under which fence."""
 
     id: UUID
     fence: int
@@ -65,14 +66,9 @@ class Tried:
     address: str | None
 
 
-def tried(one: Outgoing) -> Tried:
-    """An outgoing message, for recording."""
-    return Tried(one.id, one.fence, one.purpose, one.attempt, one.address)
-
-
 def record(
     channel: str,
-    pairs: Sequence[tuple[Tried, Outcome]],
+    pairs: Sequence[tuple[Tried | Outgoing, Outcome]],
     *,
     honours_references: bool,
     policy: Policy,
@@ -85,7 +81,9 @@ def record(
     What was not sent does not count against the member's caps. `reason` is said of ambiguous ones.
     """
     rows = [
-        {"id": one.id, "fence": one.fence, "uncounted": 0}
+        _sent(one, outcome)
+        if isinstance(outcome, Accepted)
+        else {"id": one.id, "fence": one.fence, "uncounted": 0}
         | _next(one, outcome, honours_references, policy, now, reason)
         for one, outcome in pairs
     ]
@@ -103,8 +101,20 @@ def record(
     return done[0].whole
 
 
+def _sent(one: Tried | Outgoing, outcome: Accepted) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "fence": one.fence,
+        "uncounted": 0,
+        "state": State.SENT,
+        "ref": outcome.ref,
+        "segments": outcome.segments,
+        "price": outcome.price,
+    }
+
+
 def _next(
-    one: Tried,
+    one: Tried | Outgoing,
     outcome: Outcome,
     honours_references: bool,
     policy: Policy,
@@ -112,8 +122,6 @@ def _next(
     reason: Reason,
 ) -> dict[str, Any]:
     match outcome:
-        case Accepted(ref, segments, price):
-            return {"state": State.SENT, "ref": ref, "segments": segments, "price": price}
         case Refused():
             return {"state": State.FAILED, "reason": Reason.REFUSED}
         case Withdrawn():
@@ -134,7 +142,7 @@ def _next(
     raise AssertionError(outcome)
 
 
-def _wait(one: Tried, outcome: TryLater | Ambiguous, policy: Policy) -> float:
+def _wait(one: Tried | Outgoing, outcome: TryLater | Ambiguous, policy: Policy) -> float:
     if isinstance(outcome, Ambiguous):
         return backoff(one.attempt, policy)
     if outcome.at_once:
@@ -149,7 +157,7 @@ def backoff(attempt: int, policy: Policy) -> float:
     return whole * random.uniform(0.5, 1)
 
 
-def _note(pairs: Sequence[tuple[Tried, Outcome]], now: datetime) -> None:
+def _note(pairs: Sequence[tuple[Tried | Outgoing, Outcome]], now: datetime) -> None:
     """Keep what the provider said of a try that was not taken."""
     rows = [
         {"id": one.id, "data": {"code": outcome.code, "attempt": one.attempt}}

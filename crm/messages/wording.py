@@ -44,14 +44,15 @@ class Key(NamedTuple):
     version: int
 
 
-def choose(version: Version, locale: str | None) -> Language:
-    """The language for a member: his own, else the shop's, else the nearest there is.
+def choose(version: Version, locale: str | None, shop: str | None = None) -> Language:
+    """The language for a member: his own, else the shop's, else the nearest there is. `shop` is
+    the shop's locale, where the caller has it at hand.
 
     Raises `CannotSay` for a version without any.
     """
     if not version:
         raise CannotSay("it says nothing in any language")
-    return forms.choose(version, locale, config().locale)
+    return forms.choose(version, locale, shop or config().locale)
 
 
 _kept: dict[tuple[UUID, int], Version] = {}

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from readers import NOW
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from crm.db import db, transaction
 from crm.messages import planning, sources, states, suppressions
@@ -199,3 +200,18 @@ def test_with_an_archived_template_nothing_new_is_planned(reader, template):
     assert before is not None
     assert planning.wording(form).archived == "old"
     assert figures().planned == 1
+
+
+@pytest.mark.parametrize("wrong", ["member_id", "template_id", "template_version"])
+def test_a_message_is_for_somebody_and_says_something(reader, template, wrong):
+    plan(reader(), template())
+    other = {"template_version": "9"}.get(wrong, "uuidv7()")
+    columns = "member_id, template_id, template_version".replace(wrong, other)
+    copy = text(f"""
+        INSERT INTO message (id, occasion_key, channel, purpose, source_type, source_id, zone,
+                             state, created_at, member_id, template_id, template_version)
+        SELECT uuidv7(), uuidv7(), channel, purpose, source_type, source_id, zone, state,
+               created_at, {columns} FROM message
+    """)  # names that stand here
+    with pytest.raises(IntegrityError), transaction():
+        db.session.execute(copy)

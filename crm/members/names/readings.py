@@ -3,12 +3,15 @@
 The first reading sorts, all are found: whoever types the common reading finds the member too.
 """
 
+import os
 from functools import lru_cache
 from itertools import product
 
-from pypinyin import Style, pinyin
-
 from crm.members.names.writing import simplified
+
+# Names are read sign by sign: its dictionary of phrases would only hold 45 MB in every process.
+os.environ.setdefault("PYPINYIN_NO_PHRASES", "1")
+from pypinyin import Style, pinyin
 
 MOST_READINGS = 6
 

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would cost more than all the rest of making one
 class Outgoing:
     """One message on its way: what it says is `language` with `values` in its holes.
 
@@ -55,7 +55,7 @@ class Outgoing:
         return form.filled(self.values) if form else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Accepted:
     """The provider took it. `price` in minor units, when it says so."""
 

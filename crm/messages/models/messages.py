@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ForeignKey,
-    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -39,10 +38,6 @@ class Message(Base):
 
     __tablename__ = "message"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["template_id", "template_version"],
-            ["message_template_version.template_id", "message_template_version.version"],
-        ),
         CheckConstraint("channel IN ('email', 'sms', 'webhook', 'inbox')", name="channel"),
         CheckConstraint("purpose IN ('marketing', 'service')", name="purpose"),
         Index("ix_message_due", "channel", "purpose", "due_at", "id", postgresql_where=WAITING),
@@ -65,7 +60,7 @@ class Message(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    member_id: Mapped[UUID]  # it and the template are checked by a trigger, once per statement
     occasion: Mapped[str | None]
     occasion_key: Mapped[UUID] = mapped_column(unique=True)
     channel: Mapped[str]

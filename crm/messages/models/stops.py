@@ -57,7 +57,7 @@ class MessageDay(Base):
 
     __tablename__ = "message_day"
 
-    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     sent: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 

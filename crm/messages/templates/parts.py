@@ -1,5 +1,6 @@
 """A template ready to be filled in: literal pieces and functions, joined for each member."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from html import escape
@@ -10,6 +11,7 @@ from crm.messages.templates.filters import Filtered
 from crm.messages.templates.marks import Mark, Marked, Mistakes
 from crm.messages.templates.showing import LONGEST, Scene, look_up, one_line, plain
 
+MARKUP = re.compile("[&<>\"']")  # what `escape` changes
 Part = str | Callable[[Scene], str]
 Finish = Callable[[str], str]
 MISPLACED = N_("Line {line}: a condition must begin and end inside the same element.")
@@ -17,7 +19,7 @@ MISPLACED = N_("Line {line}: a condition must begin and end inside the same elem
 
 def in_html(text: str) -> str:
     """A value inside HTML: what it holds is text there, never markup."""
-    return escape(text, quote=True)
+    return escape(text, quote=True) if MARKUP.search(text) else text
 
 
 def in_text(text: str) -> str:

@@ -36,6 +36,8 @@ class Scene:
 
 def look_up(path: tuple[str, ...]) -> Callable[[Scene], Any]:
     """Finds the value of a name in a scene; None where any part of it is not there."""
+    if len(path) == 2:
+        return _look_up_two(*path)
 
     def found(scene: Scene) -> Any:
         value: Any = scene.values
@@ -48,10 +50,22 @@ def look_up(path: tuple[str, ...]) -> Callable[[Scene], Any]:
     return found
 
 
+def _look_up_two(room: str, name: str) -> Callable[[Scene], Any]:
+    """As `look_up`, for nearly all names there are."""
+
+    def found(scene: Scene) -> Any:
+        values = scene.values.get(room)
+        return values.get(name) if isinstance(values, dict) else None
+
+    return found
+
+
 Show = Callable[[Any, Scene], str | None]
 
 
 def _text(value: Any, scene: Scene) -> str | None:
+    if type(value) is str:
+        return value
     if isinstance(value, Mapping):  # by language, such as the name of a store
         value = value.get(scene.locale) or value.get("en") or next(iter(value.values()), None)
     return value if isinstance(value, str) else _number(value, scene)

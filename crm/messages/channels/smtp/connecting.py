@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 logger = logging.getLogger(__name__)
 
@@ -62,15 +63,25 @@ def open_many(server: Server, count: int) -> tuple[Sequence[Opened], Trouble | N
     if there are fewer."""
     if count <= 0:
         return (), None
+    secure = None if server.tls == "none" else _trusting(server.ca_file)
     with ThreadPoolExecutor(min(count, 32)) as pool:
-        found = list(pool.map(lambda _: _open(server), range(count)))
+        found = list(pool.map(lambda _: _open(server, secure), range(count)))
     opened = [one for one in found if isinstance(one, Opened)]
     return opened, next((one for one in found if isinstance(one, Trouble)), None)
 
 
-def _open(server: Server) -> Opened | Trouble:
+@lru_cache(maxsize=4)
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    """Made once: to read all that the system trusts takes a megabyte and some milliseconds."""
+    secure = ssl.create_default_context()
+    if ca_file:
+        secure.load_verify_locations(ca_file)
+    return secure
+
+
+def _open(server: Server, secure: ssl.SSLContext | None) -> Opened | Trouble:
     try:
-        return _opened(server)
+        return _opened(server, secure)
     except (OSError, smtplib.SMTPException) as error:
         trouble = _trouble(error)
         logger.warning("no connection to %s:%s: %s: %s", server.host, server.port, trouble, error)
@@ -98,10 +109,7 @@ class NoTls(smtplib.SMTPException):
     """The server offers no STARTTLS, or refused it."""
 
 
-def _opened(server: Server) -> Opened:
-    secure = ssl.create_default_context()
-    if server.ca_file:
-        secure.load_verify_locations(server.ca_file)
+def _opened(server: Server, secure: ssl.SSLContext | None) -> Opened:
     if server.tls == "tls":
         smtp: smtplib.SMTP = smtplib.SMTP_SSL(
             server.host, server.port, server.name, timeout=server.seconds, context=secure
@@ -111,6 +119,7 @@ def _opened(server: Server) -> Opened:
     try:
         smtp.ehlo_or_helo_if_needed()
         if server.tls == "starttls":
+            assert secure is not None
             _start_tls(smtp, secure)
         if server.user:
             smtp.login(server.user, server.password)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from crm.messages.channels.provider import Accepted, Outcome, Refused, TryLater
 
 ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
+NOTHING_SAID = re.compile(r"(2\.\d+\.\d+)?\s*(ok)?\s*", re.IGNORECASE)  # no number to keep
 LONGEST = 200  # characters kept of what a server says
 NOBODY_THERE = {(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1)}  # X.1.1 and its like
 
@@ -72,7 +73,7 @@ def meaning(reply: Reply, *, of_recipient: bool = False) -> Outcome:
     `of_recipient`: it answers the address itself, so 5xx can mean that nobody is there.
     """
     if 200 <= reply.code < 300:
-        return Accepted(ref=reply.said()[:LONGEST])
+        return Accepted(ref=None if NOTHING_SAID.fullmatch(reply.text) else reply.said())
     if 400 <= reply.code < 500:
         return TryLater(reply.said())
     return Refused(reply.said(), bad_address=of_recipient and _nobody_there(reply))

@@ -26,7 +26,7 @@ from crm.messages.channels.smtp.lines import Lines
 
 logger = logging.getLogger(__name__)
 MOST_TRIES = 3  # of one letter on connections that break before its text
-AHEAD = 1  # letters per connection that are written into the journal at once
+AHEAD = 2  # letters per connection that are written into the journal at once
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -157,7 +157,7 @@ class Sending:
             self.journal.took(letter.place)
 
     def _following(self) -> Letter | None:
-        if 2 * len(self.clear) <= self.lines.most:
+        if len(self.clear) <= self.lines.most:
             self._ask()
         if not self.clear or time.monotonic() >= self.end:
             return None
