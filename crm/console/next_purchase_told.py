@@ -12,8 +12,9 @@ from crm.segments.baskets import suggesting
 
 SUGGESTED = 3
 CATEGORIES = 4
-WINDOW = N_("{from_days}–{to_days} days after a purchase")
-ONE_LENGTH = N_("{from_days} days after a purchase")
+WINDOW = N_("Usually {from_days}–{to_days} days after a purchase")
+ONE_LENGTH = N_("Usually {from_days} days after a purchase")
+SHORT = N_("{from_days}–{to_days} days")
 STATES = {
     "before": N_("that is {opens} to {closes}"),
     "open": N_("that is now, until {closes}"),
@@ -41,7 +42,7 @@ def told(member_id: UUID, found: dict[str, Any], *, now: datetime, today: date) 
         "silent": sorted(reasons - {found["abstains"]["text"] if found["abstains"] else ""}),
         "place": _place(found["place"]),
         "categories": [
-            {"name": each["category"], **_window(each, today)}
+            {"name": each["category"], **_window(each, today), "length": say(SHORT, **each)}
             for each in sorted(found["categories"], key=lambda each: -each["own_gaps"])[:CATEGORIES]
         ],
         "products": [
@@ -57,7 +58,7 @@ def _window(window: dict[str, Any] | None, today: date) -> Any:
     length = ONE_LENGTH if window["from_days"] == window["to_days"] else WINDOW
     opens, closes = formats.day(window["opens"], today), formats.day(window["closes"], today)
     return {
-        "length": say(length, from_days=window["from_days"], to_days=window["to_days"]),
+        "length": say(length, **window),
         "state": say(STATES[window["state"]], opens=opens, closes=closes),
         "open": window["state"] == "open",
     }

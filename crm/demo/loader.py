@@ -32,6 +32,8 @@ from crm.orders import jobs as order_jobs
 from crm.points import jobs as points_jobs
 from crm.queue import QUEUES
 from crm.segments import jobs as segments_jobs
+from crm.segments.baskets import jobs as basket_jobs
+from crm.segments.next_purchase import jobs as next_purchase_jobs
 
 STATE = "demo"
 LANES = 2
@@ -160,7 +162,7 @@ def _orders(chunk: tuple[dict[str, Any], ...], now: datetime) -> None:
 
 
 def _finish(report: Report) -> None:
-    """What time has done to points and tiers meanwhile, and the first segments."""
+    """What time has done to points and tiers meanwhile, first segments and forecasts, journeys."""
     slot = clock.system_now()
     steps: list[Callable[[], object]] = [
         lambda: points_jobs.release(slot),
@@ -168,6 +170,9 @@ def _finish(report: Report) -> None:
         lambda: order_jobs.review(slot),
         lambda: members_jobs.refresh_ranking(slot),
         _segment,
+        lambda: next_purchase_jobs.usual_windows(slot),
+        lambda: next_purchase_jobs.next_purchase(slot),
+        lambda: basket_jobs.baskets(slot),
         lambda: offers.add(clock.now()),
         _switch_on,
         lambda: journey_jobs.tick(slot),

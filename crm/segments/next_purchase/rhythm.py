@@ -52,16 +52,17 @@ CHANGED = text("""
     WHERE member_id > :after AND (CAST(:since AS timestamptz) IS NULL OR updated_at >= :since)
     ORDER BY member_id LIMIT :most
 """)
-GONE = text("""
-    DELETE FROM usual_window k
-    WHERE k.member_id = ANY (:members) AND NOT EXISTS (
-        SELECT FROM usual_windows(:members, :now) w
-        WHERE w.member_id = k.member_id AND w.category = k.category)
-""")
 WRITE = text("""
+    WITH found AS MATERIALIZED (
+        SELECT * FROM usual_windows(:members, :now)
+    ), gone AS (
+        DELETE FROM usual_window k
+        WHERE k.member_id = ANY (:members) AND NOT EXISTS (
+            SELECT FROM found w WHERE w.member_id = k.member_id AND w.category = k.category)
+    )
     INSERT INTO usual_window AS k
     SELECT w.*, w.last_day + w.lower_days, w.last_day + w.upper_days
-    FROM usual_windows(:members, :now) w
+    FROM found w
     LEFT JOIN usual_window old ON old.member_id = w.member_id AND old.category = w.category
     WHERE old.member_id IS NULL
        OR (old.last_day, old.gaps, old.lower_days, old.middle_days, old.upper_days)
@@ -117,6 +118,5 @@ def changed(after: UUID, since: datetime | None, most: int) -> list[UUID]:
 
 def renew(members: list[UUID], now: datetime) -> int:
     """Bring the stored windows of these members up to date; how many rows were written."""
-    values = {"members": members, "now": now}
-    db.session.execute(GONE, values)
-    return db.session.execute(WRITE, values).rowcount  # type: ignore[attr-defined]
+    done = db.session.execute(WRITE, {"members": members, "now": now})
+    return done.rowcount  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from uuid import uuid4
 
+import forecasts
 import psycopg
 import pytest
 from api_client import Api
@@ -72,6 +73,7 @@ def served(browser: Browser, shop_app: Flask) -> Iterator[Served]:
         api = _key(shop_app)
         shop = with_campaign(furnish(api))
         refer(api)
+        forecasts.learn(clock.now())
         _hire()
         db.session.remove()
     server = make_server("127.0.0.1", 0, shop_app, threaded=True)
