@@ -29,7 +29,7 @@ BORN = st.one_of(
 PEOPLE = st.lists(st.tuples(BORN, st.sampled_from(ZONES)), min_size=1, max_size=8)
 HOURS = st.sampled_from([time(0), time(9), time(12, 30), time(23, 45)])
 SLOW = settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

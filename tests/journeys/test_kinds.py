@@ -23,6 +23,7 @@ from travellers import (
     traveller,
 )
 
+from crm.campaigns.surveys import links
 from crm.coupons.benefits.jobs import grant
 from crm.db import db, transaction
 from crm.ids import uuid7
@@ -171,6 +172,22 @@ def test_after_delivery_a_member_is_asked_once_per_order(delivered):
         f"aftersale:after_sale:{order}" for order in (first, second)
     }
     assert said(one)["order"]["order_no"] == "A2"
+
+
+def test_the_question_carries_a_link_to_a_survey_that_a_dry_run_does_not_open(
+    admin: Api, delivered
+):
+    switch("after_sale", days_after_delivery=1, survey_points=30)
+    one = traveller()
+    order = delivered("A1", one, NOON)
+    tried = admin.post("/journeys/after_sale/dry-run", {"date": "2026-11-23"}).get_json()
+    assert tried["would_give"] == 1
+    assert db.session.scalar(text("SELECT count(*) FROM survey")) == 0
+    ticked(MORNING + DAY)
+    row = db.session.execute(text("SELECT id, occasion, order_id, points FROM survey")).one()
+    assert (row.occasion, str(row.order_id)) == (f"aftersale:after_sale:{order}", order)
+    assert row.points == 30
+    assert said(one)["links"]["survey"] == links.url(row.id)
 
 
 def test_within_the_cool_down_a_member_is_not_asked_again(delivered):

@@ -40,6 +40,7 @@ class Decision:
 
 
 Decide = Callable[[Sequence[Due], Settings, datetime], list[Decision]]
+Prepare = Callable[[Sequence["Due"], Sequence["Decision"], "Settings", datetime], list["Decision"]]
 Values = Callable[[Settings, Sequence[Moment], datetime], Mapping[str, Any] | None]
 
 
@@ -82,6 +83,7 @@ class Journey:
     written to is skipped, for the gift is of no use without a word. `stops_on_case`: so is who
     waits for an answer to a complaint. `decides_alone`: `decide` refuses some. `withdrawn`: a
     query on an occasion `o` whose message waits, for the `reason` why it is not to go any more.
+    `prepare`: what is written for those who get something before they do; a dry run leaves it out.
     """
 
     code: str
@@ -97,6 +99,7 @@ class Journey:
     facts_come_late: bool = False
     must_be_told: bool = True
     stops_on_case: bool = True
+    prepare: Prepare | None = None
     withdrawn: str | None = None
     priority: int = 0
 

@@ -77,6 +77,10 @@ def _handle(switched: Switched, rows: Sequence[Due], now: datetime) -> None:
     journey, settings = switched.journey, switched.settings
     decisions = decide(switched, rows, now)
     places = [place for place, one in enumerate(decisions) if one.reason is None]
+    if journey.prepare is not None and places:
+        chosen = [rows[place] for place in places], [decisions[place] for place in places]
+        for place, one in zip(places, journey.prepare(*chosen, settings, now), strict=True):
+            decisions[place] = one
     given = giving.give(
         [_wanted(rows[place], decisions[place]) for place in places],
         source=journey.source, activity=journey.code, template_id=settings["template"], now=now,

@@ -5,13 +5,17 @@ cancelled or of which anything came back, and not while a complaint is open.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from crm.campaigns.journeys import resting, settings
 from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings, usual
 from crm.campaigns.journeys.due import MEMBERS
 from crm.campaigns.journeys.moments import Moment
+from crm.campaigns.surveys import links, opening
+from crm.campaigns.surveys.opening import Opening
 from crm.errors import N_
 
 SQL = f"""
@@ -64,6 +68,28 @@ def _decide(rows: Sequence[Due], given: Settings, now: datetime) -> list[Decisio
     return found
 
 
+def _ask(
+    rows: Sequence[Due], decisions: Sequence[Decision], given: Settings, now: datetime
+) -> list[Decision]:
+    """Open a survey for each, whose link the message carries."""
+    asked = [
+        Opening(
+            row.member_id,
+            row.occasion,
+            order_id=UUID(row.ref),
+            journey="after_sale",
+            points=given["survey_points"],
+        )
+        for row in rows
+    ]
+    surveys = opening.open_many(asked, now)
+    found = []
+    for row, one in zip(rows, decisions, strict=True):
+        survey = {"links": {"survey": links.url(surveys[row.occasion])}}
+        found.append(replace(one, variables={**one.variables, **survey}))
+    return found
+
+
 JOURNEY = Journey(
     code="after_sale",
     name=N_("After-sale follow-up"),
@@ -73,6 +99,7 @@ JOURNEY = Journey(
     values=_values,
     offset=_offset,
     decide=_decide,
+    prepare=_ask,
     decides_alone=True,
     facts_come_late=True,
     withdrawn=WITHDRAWN,

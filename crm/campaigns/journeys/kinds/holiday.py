@@ -18,7 +18,7 @@ SQL = f"""
     FROM {MEMBERS}
     JOIN json_to_recordset(CAST(:holidays AS json)) AS h ("on" date, ref text, facts jsonb)
         ON h."on" = z.day
-    WHERE m.status = 'active'
+    WHERE m.status = 'active' AND m.created_at <= z.at
 """  # noqa: S608  # a constant of this module
 
 

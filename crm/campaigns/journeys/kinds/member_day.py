@@ -16,7 +16,7 @@ SQL = f"""
            z.at, z.late, jsonb_build_object('event', jsonb_build_object('day', z.day)) AS facts,
            CAST(z.day AS text) AS ref, NULL AS why
     FROM {MEMBERS} AND z.day = ANY (CAST(:member_days AS date[]))
-    WHERE m.status = 'active'
+    WHERE m.status = 'active' AND m.created_at <= z.at
 """  # noqa: S608  # a constant of this module
 
 

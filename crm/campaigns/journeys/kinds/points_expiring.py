@@ -94,6 +94,7 @@ JOURNEY = Journey(
     offset=_offset,
     decide=_decide,
     decides_alone=True,
+    facts_come_late=True,
     stops_on_case=False,
     priority=150,
 )

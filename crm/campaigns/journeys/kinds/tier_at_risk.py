@@ -92,5 +92,6 @@ JOURNEY = Journey(
     offset=_offset,
     decide=_decide,
     decides_alone=True,
+    facts_come_late=True,
     priority=120,
 )

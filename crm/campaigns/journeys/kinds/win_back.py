@@ -1,4 +1,7 @@
-"""Win-back: a member who has not bought for so many days hears from the shop, once per silence."""
+"""Win-back: a member who has not bought for so many days hears from the shop, once per silence.
+
+As things stood at its hour: a refund that comes later makes no silence of days gone by.
+"""
 
 from crm.campaigns.journeys import settings
 from crm.campaigns.journeys.definition import Journey, Settings
@@ -12,7 +15,7 @@ SQL = f"""
            CAST(p.last_day AS text) AS ref, NULL AS why
     FROM {MEMBERS}
     JOIN purchase_summary p ON p.member_id = m.id AND p.last_day = z.day - CAST(:days AS integer)
-    WHERE m.status = 'active'
+    WHERE m.status = 'active' AND p.updated_at <= z.at
 """  # noqa: S608  # a constant of this module
 
 
