@@ -7,6 +7,7 @@ import click
 
 from bench import (
     accrual,
+    audience,
     batch,
     birthday,
     checking,
@@ -51,6 +52,15 @@ def _leave(kept: bool) -> None:
 def run_accrual(members: int, rounds: int, seconds: float, folder: Path | None) -> None:
     """One award over HTTP against pgbench's seven statements and a Flask + ORM twin."""
     _leave(accrual.run(members, rounds, seconds, folder))
+
+
+@main.command("audience")
+@click.option("--members", default=1_000_000, show_default=True)
+@click.option("--turns", default=20, show_default=True, help="counts of each filter")
+@FOLDER
+def run_audience(members: int, turns: int, folder: Path | None) -> None:
+    """Counting audiences of five conditions against the bare count of all members."""
+    _leave(audience.run(members, turns, folder))
 
 
 @main.command("batch")

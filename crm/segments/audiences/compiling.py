@@ -1,17 +1,16 @@
 """A filter as one SQL statement that gives member ids, with every value bound.
 
-Groups become AND and OR; `not` is carried down to the conditions, where a missing value counts as
-"does not meet". Fields with one value a member are LEFT JOINed once each; a set of members is a
-semi-join or an anti-join where all must hold, else it is joined as well. So no part of a statement
-is ever run member by member, whatever the groups look like, and the planner is free to begin with
-what fits fewest.
+`not` is carried down to the conditions, where a missing value counts as "does not meet". Where all
+must hold, fields with one value a member are joined once each, and sets of members are semi-joins
+or anti-joins, so that the planner is free to begin with what fits fewest. Where any may hold, each
+part is a set of members of its own, and their union is such a set: an OR over several tables would
+be tried member by member.
 
     found = compiling.select(filter, now)
     db.session.execute(text(f"INSERT INTO … SELECT member_id FROM ({found.sql}) a"), found.params)
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -27,13 +26,7 @@ from crm.segments.audiences.parsing import Condition, Group, Node
 MEMBERS = "SELECT m.id AS member_id FROM member m"
 AMONG = "m.id IN (SELECT x.member_id FROM ({select}) x)"
 NOT_AMONG = "NOT EXISTS (SELECT FROM ({select}) x WHERE x.member_id = m.id)"
-DISTINCT = "SELECT DISTINCT d.member_id FROM ({select}) d"
-LISTED = """
-    SELECT l.member_id FROM audience_member l WHERE l.audience_id = {id}
-    UNION ALL
-    SELECT x.merged_into FROM member x JOIN audience_member l ON l.member_id = x.id
-    WHERE x.merged_into IS NOT NULL AND l.audience_id = {id}
-"""
+CROWD = 3  # conditions beside each other from which on looking up what is left pays
 
 
 class Selection(NamedTuple):
@@ -56,11 +49,9 @@ def select(filter: Mapping[str, Any] | Node, now: datetime, *, prefix: str = "f"
     """
     tree = filter if isinstance(filter, Condition | Group) else parsing.read(filter)
     scope = Scope(now, programme.current(now).zone)
-    builder = _Builder(scope, prefix, references.Loader())
-    where = builder.node(tree, negated=False, alone=True)
-    joins = "\n".join(builder.joins)
-    sql = f"{MEMBERS}\n{joins}\nWHERE m.status = 'active' AND {where}"
-    return Selection(sql, builder.params)
+    values = _Values(scope, prefix)
+    found = _Select(values).of(references.expanded(tree, references.Loader()))
+    return Selection(f"{found} AND m.status = 'active'", values.params)
 
 
 def audience(
@@ -78,17 +69,14 @@ def audience(
     return select(wanted, now, prefix=prefix)
 
 
-@dataclass
-class _Builder:
-    scope: Scope
-    prefix: str
-    loader: references.Loader
+class _Values:
+    """Bound values and names of aliases, shared by all parts of one statement."""
 
-    def __post_init__(self) -> None:
+    def __init__(self, scope: Scope, prefix: str) -> None:
+        self.scope, self.prefix = scope, prefix
         self.params: dict[str, Any] = {}
-        self.joins: list[str] = []
+        self.aliases = 0
         self._names: dict[tuple[type, str], str] = {}
-        self._aliases: dict[str, str] = {}
 
     def bind(self, value: Any) -> str:
         """The mark of a bound value; equal values share one, so that equal SQL is joined once."""
@@ -98,107 +86,136 @@ class _Builder:
             self.params[self._names[key]] = value
         return f":{self._names[key]}"
 
-    def join(self, select_: str) -> str:
-        """The alias of a relation with at most one row a member."""
-        if select_ not in self._aliases:
-            alias = f"r{len(self._aliases)}"
-            self._aliases[select_] = alias
-            self.joins.append(f"LEFT JOIN ({select_}) {alias} ON {alias}.member_id = m.id")
-        return self._aliases[select_]
+    def alias(self) -> str:
+        """A new name for a relation."""
+        self.aliases += 1
+        return f"r{self.aliases}"
 
-    def node(self, node: Node, *, negated: bool, alone: bool) -> str:
-        """The condition of a part. `alone`: all around it must hold, up to the WHERE."""
-        if isinstance(node, Condition):
-            return self.condition(node, negated, alone)
-        if node.how == "not":
-            return self.node(node.parts[0], negated=not negated, alone=alone)
-        all_ = (node.how == "all") != negated
-        if not node.parts:
-            return "true" if all_ else "false"
-        single = len(node.parts) == 1
-        parts = [
-            self.node(part, negated=negated, alone=alone and (all_ or single))
-            for part in node.parts
-        ]
-        return "(" + (" AND " if all_ else " OR ").join(parts) + ")"
-
-    def condition(self, node: Condition, negated: bool, alone: bool) -> str:
-        if node.field.kind.name == "reference":
-            return self.reference(node, negated, alone)
-        if node.field.is_many:
-            return self.many(node, negated, alone)
-        return self.one(node, negated)
-
-    def one(self, node: Condition, negated: bool) -> str:
-        field, op, value = node.field, node.op, node.value
-        if field.predicate is not None:
-            found = field.predicate(self.bind, self.scope, op, value)
-            return f"({found}) IS NOT TRUE" if negated else f"({found})"
-        column = self.column(node)
-        if field.prepare is not None:
-            op, value = field.prepare(self.scope, op, value)
-        if field.default is not None and (
-            negated or op == "ne" or predicates.holds_for_default(field, op, value)
-        ):
-            column = f"coalesce({column}, {self.bind(field.default)})"
-        found = predicates.compare(column, field, op, value, self.bind, self.scope)
-        return f"({found}) IS NOT TRUE" if negated else f"({found})"
-
-    def column(self, node: Condition) -> str:
-        field = node.field
-        marks = self.marks(field)
-        relation = field.windowed if node.within is not None and field.windowed else field.relation
-        if relation:
-            marks["r"] = self.join(relation.format(**marks, within=self.within(node)))
-        return field.sql.format(**marks)
-
-    def many(self, node: Condition, negated: bool, alone: bool) -> str:
-        field, op, value = node.field, node.op, node.value
-        if op == "exists" and not value:
-            negated = not negated
-        if field.prepare is not None:
-            op, value = field.prepare(self.scope, op, value)
-        match = {
-            "exists": lambda: f"{field.column} IS NOT NULL",
-            "has": lambda: f"{field.column} = {self.bind(value)}",
-            "in": lambda: f"{field.column} = ANY({self.bind(value)})",
-        }[op]()
-        marks = self.marks(field)
-        return self.members(
-            field.sql.format(**marks, match=match, within=self.within(node)), negated, alone
-        )
-
-    def members(self, select_: str, negated: bool, alone: bool) -> str:
-        """Whether the member is among those of a SELECT of member_id."""
-        if not alone:
-            alias = self.join(DISTINCT.format(select=select_))
-            return f"{alias}.member_id IS {'' if negated else 'NOT '}NULL"
-        if negated:
-            return NOT_AMONG.format(select=select_)
-        return AMONG.format(select=select_)
-
-    def reference(self, node: Condition, negated: bool, alone: bool) -> str:
-        ids = node.value if isinstance(node.value, list) else [node.value]
-        parts = [self.referred(one, negated, alone and (negated or len(ids) == 1)) for one in ids]
-        return "(" + (" AND " if negated else " OR ").join(parts) + ")"
-
-    def referred(self, audience_id: UUID, negated: bool, alone: bool) -> str:
-        with self.loader.entered(audience_id) as tree:
-            if tree is None:
-                return self.members(LISTED.format(id=self.bind(audience_id)), negated, alone)
-            return self.node(tree, negated=negated, alone=alone)
-
-    def marks(self, field: Field) -> dict[str, str]:
-        """What stands for the marks that the field's SQL has."""
-        said = field.sql + field.relation + field.windowed
-        values = {"now": self.scope.now, "today": self.scope.today, "zone": self.scope.zone.key}
-        found = {name: self.bind(value) for name, value in values.items() if f"{{{name}}}" in said}
+    def marks(self, field: Field, *said: str) -> dict[str, str]:
+        """What stands for the marks that SQL of the field has."""
+        scope, text_ = self.scope, "".join(said)
+        values = {"now": scope.now, "today": scope.today, "zone": scope.zone.key}
+        found = {name: self.bind(value) for name, value in values.items() if f"{{{name}}}" in text_}
         if field.rest:
             found["rest"] = self.bind(field.rest)
         return found
 
     def within(self, node: Condition) -> str:
+        """The window of a condition, as one more part of a WHERE."""
         if node.within is None:
             return ""
+        at, ahead = node.field.at, node.field.ahead
+        return "AND " + predicates.within(at, node.within, ahead, self.bind, self.scope)
+
+
+class _Select:
+    """One SELECT of members, whose conditions must all hold."""
+
+    def __init__(self, values: _Values) -> None:
+        self.values = values
+        self.joins: list[str] = []
+        self.crowded = False
+        self._aliases: dict[str, str] = {}
+
+    def of(self, node: Node, *, negated: bool = False) -> str:
+        """The statement for a tree, or for all that it does not fit."""
+        self.crowded = _beside(node, negated) >= CROWD
+        where = self.node(node, negated)
+        return "\n".join([MEMBERS, *self.joins, f"WHERE {where}"])
+
+    def node(self, node: Node, negated: bool) -> str:
+        """The condition of a part; `not` is carried down."""
+        if isinstance(node, Condition):
+            return self.many(node, negated) if node.field.is_many else self.one(node, negated)
+        if node.how == "not":
+            return self.node(node.parts[0], not negated)
+        if not node.parts:
+            return "true" if (node.how == "all") != negated else "false"
+        if (node.how == "all") != negated or len(node.parts) == 1:
+            return "(" + " AND ".join(self.node(part, negated) for part in node.parts) + ")"
+        return self.either(node.parts, negated)
+
+    def either(self, parts: Sequence[Node], negated: bool) -> str:
+        """At least one of the parts: together where all stand in the member's row, else a set of
+        members each."""
+        plain = [part for part in parts if _is_plain(part)]
+        written = [self.node(part, negated) for part in plain]
+        if len(plain) == len(parts):
+            return "(" + " OR ".join(written) + ")"
+        arms = [
+            _Select(self.values).of(part, negated=negated) for part in parts if not _is_plain(part)
+        ]
+        if plain:
+            arms.append(f"{MEMBERS} WHERE {' OR '.join(written)}")
+        return AMONG.format(select=" UNION ALL ".join(arms))
+
+    def one(self, node: Condition, negated: bool) -> str:
+        """A field with one value a member."""
+        field, op, value = node.field, node.op, node.value
+        bind, scope = self.values.bind, self.values.scope
+        if field.predicate is not None:
+            found = field.predicate(bind, scope, op, value)
+            return f"({found}) IS NOT TRUE" if negated else f"({found})"
+        column = self.column(node)
+        if field.prepare is not None:
+            op, value = field.prepare(scope, op, value)
+        if field.default is not None and (
+            negated or op == "ne" or predicates.holds_for_default(field, op, value)
+        ):
+            column = f"coalesce({column}, {bind(field.default)})"
+        found = predicates.compare(column, field, op, value, bind, scope)
+        return f"({found}) IS NOT TRUE" if negated else f"({found})"
+
+    def column(self, node: Condition) -> str:
+        """What is compared, with its relation joined."""
         field = node.field
-        return "AND " + predicates.within(field.at, node.within, field.ahead, self.bind, self.scope)
+        relation = field.windowed if node.within is not None and field.windowed else field.relation
+        by_member = self.crowded and bool(field.lookup)
+        said = field.lookup if by_member else relation
+        marks = self.values.marks(field, field.sql, said)
+        if said:
+            filled = said.format(**marks, within=self.values.within(node))
+            marks["r"] = self.join(filled, by_member)
+        return field.sql.format(**marks)
+
+    def join(self, select_: str, by_member: bool) -> str:
+        """The alias of a relation with at most one row a member."""
+        if select_ not in self._aliases:
+            alias = self._aliases[select_] = self.values.alias()
+            lateral, on = ("LATERAL ", "true") if by_member else ("", f"{alias}.member_id = m.id")
+            self.joins.append(f"LEFT JOIN {lateral}({select_}) {alias} ON {on}")
+        return self._aliases[select_]
+
+    def many(self, node: Condition, negated: bool) -> str:
+        """A field with any number of values a member."""
+        field, op, value = node.field, node.op, node.value
+        if op == "exists" and not value:
+            negated = not negated
+        if field.prepare is not None:
+            op, value = field.prepare(self.values.scope, op, value)
+        match = {
+            "exists": lambda: f"{field.column} IS NOT NULL",
+            "has": lambda: f"{field.column} = {self.values.bind(value)}",
+            "in": lambda: f"{field.column} = ANY({self.values.bind(value)})",
+        }[op]()
+        marks = self.values.marks(field, field.sql)
+        select_ = field.sql.format(**marks, match=match, within=self.values.within(node))
+        return (NOT_AMONG if negated else AMONG).format(select=select_)
+
+
+def _is_plain(node: Node) -> bool:
+    """Whether the member's own row says it all."""
+    if isinstance(node, Group):
+        return all(_is_plain(part) for part in node.parts)
+    return not node.field.is_many and not node.field.relation
+
+
+def _beside(node: Node, negated: bool = False) -> int:
+    """How many conditions must hold together."""
+    if isinstance(node, Condition):
+        return 1
+    if node.how == "not":
+        return _beside(node.parts[0], not negated)
+    if (node.how == "all") != negated:
+        return sum(_beside(part, negated) for part in node.parts)
+    return 1

@@ -46,8 +46,8 @@ class Field:
     """One field of the filter language.
 
     `sql`: an expression with one value a member (of `m`, or of `relation`, which has one row a
-    member at the most; of `windowed` when days are given), or for kinds with many values a SELECT
-    of member_id. `column` is what of
+    member at the most; of `windowed` when days are given; of `lookup`, the same for one member `m`,
+    where few are left), or for kinds with many values a SELECT of member_id. `column` is what of
     those rows is compared, `at` the instant of each that a window looks at; the window looks
     `ahead` or back. `default` stands for a missing value. `prepare` may turn operator and value
     into what the column is compared with; `predicate` writes the whole condition instead.
@@ -60,6 +60,7 @@ class Field:
     sql: str = ""
     relation: str = ""
     windowed: str = ""
+    lookup: str = ""
     column: str = ""
     at: str = ""
     window: Literal["", "optional", "required"] = ""

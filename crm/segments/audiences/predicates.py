@@ -32,6 +32,8 @@ def compare(column: str, field: Field, op: str, value: Any, bind: Bind, scope: S
         return _moment(column, field, op, value, bind, scope)
     if field.kind.name == "day":
         return _day(column, field, op, value, bind, scope)
+    if field.kind.name == "flag":
+        return column if value == (op == "eq") else f"NOT {column}"
     if field.kind.name == "scalar":
         return _scalar(column, op, value, bind)
     return _plain(column, op, value, bind)

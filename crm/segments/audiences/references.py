@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,10 +9,24 @@ from sqlalchemy import select
 from crm.db import db
 from crm.segments.audiences import parsing
 from crm.segments.audiences.errors import AudienceCycle, AudienceNotFound, AudienceTooLarge
+from crm.segments.audiences.field import Field
+from crm.segments.audiences.kinds import IDS
 from crm.segments.audiences.models import Audience
-from crm.segments.audiences.parsing import MOST_CONDITIONS, Node, conditions
+from crm.segments.audiences.parsing import MOST_CONDITIONS, Condition, Group, Node, conditions
 
-FIELD = "audience"
+# Who was uploaded and then merged counts as the one that lives on.
+LISTED = Field(
+    "audience.list",
+    "",
+    "",
+    IDS,
+    """
+    SELECT l.member_id FROM audience_member l WHERE {match}
+    UNION ALL
+    SELECT x.merged_into FROM member x JOIN audience_member l ON l.member_id = x.id
+    WHERE x.merged_into IS NOT NULL AND {match}""",
+    column="l.audience_id",
+)
 MOST_IN_ALL = 3 * MOST_CONDITIONS
 
 
@@ -54,26 +67,21 @@ class Loader:
         return self._known[audience_id]
 
 
-def check(node: Node, loader: Loader) -> None:
-    """Walk through all that a tree refers to, as evaluating it will.
+def expanded(node: Node, loader: Loader) -> Node:
+    """The tree with what it refers to in the places of the references; lists stay conditions.
 
     Raises `AudienceNotFound`, `AudienceCycle`, `AudienceTooLarge`.
     """
-    for one in conditions(node):
-        if one.field.kind.name != "reference":
-            continue
-        for audience_id in one.value if isinstance(one.value, list) else [one.value]:
-            with loader.entered(audience_id) as tree:
-                if tree is not None:
-                    check(tree, loader)
+    if isinstance(node, Group):
+        return Group(node.how, tuple(expanded(part, loader) for part in node.parts))
+    if node.field.kind.name != "reference":
+        return node
+    ids = node.value if isinstance(node.value, list) else [node.value]
+    return Group("any", tuple(_referred(one, loader) for one in ids))
 
 
-def referred(given: Mapping[str, Any] | None) -> set[UUID]:
-    """The audiences that a filter names itself."""
-    if given is None:
-        return set()
-    found: set[UUID] = set()
-    for one in conditions(parsing.read(given)):
-        if one.field.kind.name == "reference":
-            found.update(one.value if isinstance(one.value, list) else [one.value])
-    return found
+def _referred(audience_id: UUID, loader: Loader) -> Node:
+    with loader.entered(audience_id) as tree:
+        if tree is None:
+            return Condition(LISTED, "has", audience_id)
+        return expanded(tree, loader)

@@ -127,10 +127,10 @@ def _check(given: Mapping[str, Any], now: datetime, own: UUID | None = None) -> 
     tree = parsing.read(given, now=now)
     loader = references.Loader({own: tree} if own else None)
     if own is None:
-        references.check(tree, loader)
+        references.expanded(tree, loader)
         return
     with loader.entered(own):
-        references.check(tree, loader)
+        references.expanded(tree, loader)
 
 
 def _free(name: str, own: UUID | None) -> None:

@@ -23,9 +23,22 @@ AVAILABLE = """
     LEFT JOIN points_account a ON a.member_id = s.member_id AND a.debt > 0""".replace(
     "SPENDABLE", SPENDABLE
 )
+# The same for one member.
+AVAILABLE_OF = """
+    SELECT greatest(coalesce(sum(l.remaining - coalesce(h.points, 0)), 0)
+                    - coalesce(max(a.debt), 0), 0)::bigint AS n
+    FROM points_lot l
+    LEFT JOIN (
+        SELECT x.lot_id, sum(x.points)::bigint AS points
+        FROM points_hold o JOIN points_hold_lot x ON x.hold_id = o.id
+        WHERE o.member_id = m.id AND o.state = 'held' AND o.expires_at > {now} GROUP BY x.lot_id
+    ) h ON h.lot_id = l.id
+    LEFT JOIN points_account a ON a.member_id = l.member_id AND a.debt > 0
+    WHERE l.member_id = m.id AND l.remaining > 0 AND SPENDABLE""".replace("SPENDABLE", SPENDABLE)
 PENDING = """
     SELECT l.member_id, sum(l.remaining)::bigint AS n FROM points_lot l
-    WHERE l.remaining > 0 AND (l.available_at IS NULL OR l.available_at > {now})
+    WHERE l.remaining > 0 AND l.released_at IS NULL
+      AND (l.available_at IS NULL OR l.available_at > {now})
       AND (l.expires_at IS NULL OR l.expires_at > {now})
     GROUP BY l.member_id"""
 EXPIRING = """
@@ -43,6 +56,7 @@ FIELDS = (
         WHOLE,
         "{r}.n",
         AVAILABLE,
+        lookup=AVAILABLE_OF,
         default=0,
     ),
     Field(

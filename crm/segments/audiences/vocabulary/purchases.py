@@ -24,8 +24,10 @@ BOUGHT = """
     UNION ALL
     SELECT o.member_id, count(*)::integer, count(DISTINCT o.local_day)::integer,
            sum(o.net)::bigint, min(o.paid_at), max(o.paid_at), min(o.local_day), max(o.local_day)
-    FROM purchase_summary s JOIN orders o ON o.member_id = s.member_id
-    WHERE s.last_paid_at > {now} AND o.counted AND o.paid_at <= {now} GROUP BY o.member_id"""
+    FROM (
+        SELECT DISTINCT f.member_id FROM orders f WHERE f.counted AND f.paid_at > {now}
+    ) later JOIN orders o ON o.member_id = later.member_id
+    WHERE o.counted AND o.paid_at <= {now} GROUP BY o.member_id"""
 LATELY = """
     SELECT o.member_id, count(*)::integer AS orders, sum(o.net)::bigint AS monetary FROM orders o
     WHERE o.counted AND o.paid_at <= {now} {within} GROUP BY o.member_id"""
@@ -34,7 +36,7 @@ ORDERED = """
     WHERE {match} AND o.counted AND o.paid_at <= {now} {within}"""
 LINES = """
     SELECT o.member_id FROM order_line l JOIN orders o ON o.id = l.order_id
-    WHERE {match} AND l.quantity > 0 AND o.counted AND o.paid_at <= {now} {within}"""
+    WHERE {match} AND o.counted AND o.paid_at <= {now} {within}"""
 LABELS = LINES.replace("JOIN orders o", "CROSS JOIN unnest(l.labels) AS x (label) JOIN orders o")
 # Not below 0, where a member's calendar is ahead of the programme's; null stays null.
 DAYS = "(CASE WHEN {r}.DAY > {today} THEN 0 ELSE CAST({today} AS date) - {r}.DAY END)"
