@@ -21,6 +21,12 @@ class Order(Base):
         Index("ix_orders_member", "member_id", "placed_at", "id"),
         Index("ix_orders_placed_at", "placed_at", postgresql_using="brin"),
         Index(
+            "ix_orders_counted",
+            "paid_at",
+            postgresql_include=["member_id", "id", "net"],
+            postgresql_where=text("counted"),
+        ),
+        Index(
             "ix_orders_delivered_at",
             "delivered_at",
             postgresql_where=text("delivered_at IS NOT NULL AND member_id IS NOT NULL"),
@@ -80,6 +86,15 @@ class OrderLine(Base):
     """One line; `net` is what is paid for it after its share of the order's discount."""
 
     __tablename__ = "order_line"
+    __table_args__ = (
+        Index("ix_order_line_sku", "sku", "order_id"),
+        Index(
+            "ix_order_line_category",
+            "category",
+            "order_id",
+            postgresql_where=text("category IS NOT NULL"),
+        ),
+    )
 
     order_id: Mapped[UUID] = mapped_column(primary_key=True)
     line_no: Mapped[int] = mapped_column(primary_key=True)

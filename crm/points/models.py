@@ -27,6 +27,12 @@ class PointsAccount(Base):
             "merged_into",
             postgresql_where=text("merged_into IS NOT NULL"),
         ),
+        Index(
+            "ix_points_account_debt",
+            "member_id",
+            postgresql_include=["debt"],
+            postgresql_where=text("debt > 0"),
+        ),
     )
 
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)

@@ -98,6 +98,12 @@ class Oracle:
                     and (coupon.expires_at is None or coupon.expires_at > self.now)
                     and (days is None or self.recent(coupon.expires_at, days, ahead=True))
                 }
+            case "next_purchase.due":
+                return {
+                    category
+                    for category, (gaps, opens, closes) in one.windows.items()
+                    if category and gaps and opens <= self.today <= closes
+                }
             case "coupon.received":
                 return {
                     str(coupon.template)
@@ -149,6 +155,8 @@ class Oracle:
                 "valid_until": one.valid_until,
                 "manual": one.floor is not None,
             }[name]
+        if room == "next_purchase":
+            return self.next_purchase(one, name)
         if room == "points":
             return self.points(one, name, days)
         return self.purchases(one, name, days)
@@ -175,6 +183,15 @@ class Oracle:
             "has_phone": one.phone is not None,
             "has_email": one.email is not None,
         }[name]
+
+    def next_purchase(self, one: Person, name: str):
+        if name in ("opens", "closes", "open"):
+            gaps, opens, closes = one.windows.get("", (0, None, None))
+            if name == "open":
+                return bool(gaps) and opens <= self.today <= closes
+            return {"opens": opens, "closes": closes}[name] if gaps else None
+        names = ("chance_7", "chance_30", "chance_90", "place")
+        return one.chances and one.chances[names.index(name)]
 
     def points(self, one: Person, name: str, days: int | None) -> int:
         def spendable(lot) -> bool:
@@ -242,8 +259,17 @@ class Oracle:
                 return any(self.same(found, other) for other in value)
             case "has":
                 return isinstance(found, str) and value.lower() in found.lower()
+            case "within_days" if type(found) is date:
+                return self.today <= found <= self.today + timedelta(days=value)
             case "within_days":
                 return self.recent(found, value, ahead=field == "tier.valid_until")
+        if type(found) is date:
+            days = [date.fromisoformat(one) for one in (value if op == "between" else [value])]
+            return {
+                "before": lambda: found < days[0],
+                "after": lambda: found > days[0],
+                "between": lambda: days[0] <= found <= days[-1],
+            }[op]()
         if isinstance(found, datetime):
             return self.moment(found, op, value)
         bounds = value if op == "between" else [value]
@@ -262,6 +288,8 @@ class Oracle:
         return float if type(value) in (int, float) else type(value)
 
     def same(self, found, value) -> bool:
+        if type(found) is date:
+            return found == date.fromisoformat(value)
         return self.family(found) == self.family(value) and found == value
 
     def moment(self, found: datetime, op: str, value) -> bool:

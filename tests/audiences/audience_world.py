@@ -4,7 +4,7 @@ Nothing here knows how filters become SQL. Points, orders and the rest are drawn
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -100,6 +100,8 @@ class Person:
     coupons: list[Coupon] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     lists: set[UUID] = field(default_factory=set)
+    chances: tuple[float, float, float, float] | None = None  # 7, 30, 90 days; the place
+    windows: dict[str, tuple[int, date, date]] = field(default_factory=dict)  # gaps, opens, closes
     referred_by: UUID | None = None
     merged_into: UUID | None = None
 
@@ -180,6 +182,12 @@ def _person(draw: Random, now: datetime, number: int) -> Person:
         one.told.append(
             Told(draw.choice(CAMPAIGNS), state, at, events if state != "holdout" else [])
         )
+    one.chances = maybe(tuple(round(draw.random(), 2) for _ in range(4)))
+    for category in ("", "tea", "cups"):
+        if draw.random() < 0.5:
+            opens = now.astimezone(ZONE).date() + timedelta(days=draw.randint(-40, 40))
+            closes = opens + timedelta(days=draw.randint(0, 40))
+            one.windows[category] = (draw.randint(0, 3), opens, closes)
     one.lists = {one_list for one_list in LISTS if draw.random() < 0.4}
     return one
 
@@ -253,6 +261,10 @@ FACTS = {
     " state text, reason text, created_at timestamptz, sent_at timestamptz, priority smallint,"
     " variables jsonb, attempts smallint, fence integer",
     "message_event": "message_id uuid, id uuid, kind text, at timestamptz, data jsonb",
+    "next_purchase": "member_id uuid, chance_7 float8, chance_30 float8, chance_90 float8,"
+    " place float8, model_id uuid",
+    "usual_window": "member_id uuid, category text, last_day date, gaps integer,"
+    " lower_days integer, middle_days integer, upper_days integer, opens date, closes date",
     "audience": "id uuid, name text, kind text, version integer, created_at timestamptz,"
     " changed_at timestamptz, created_by text",
     "audience_member": "audience_id uuid, member_id uuid, added_at timestamptz",
@@ -459,6 +471,17 @@ def _facts(one: Person, rows: dict[str, list[dict]], now: datetime) -> None:
             {"message_id": message_id, "id": uuid7(), "kind": kind, "at": at, "data": {}}
             for kind, at in told.events
         ]
+    if one.chances:
+        names = ("chance_7", "chance_30", "chance_90", "place")
+        chances = dict(zip(names, one.chances, strict=True))
+        rows["next_purchase"].append({"member_id": one.id, "model_id": one.id} | chances)
+    for category, (gaps, opens, closes) in one.windows.items():
+        days = dict.fromkeys(("lower_days", "middle_days", "upper_days"), 5)
+        rows["usual_window"].append(
+            {"member_id": one.id, "category": category, "last_day": opens, "gaps": gaps}
+            | {"opens": opens, "closes": closes}
+            | days
+        )
     rows["audience_member"] += [
         {"audience_id": one_list, "member_id": one.id, "added_at": now} for one_list in one.lists
     ]

@@ -32,6 +32,7 @@ from crm.segments.audiences.field import Field
 from crm.segments.vocabulary import CODES
 
 WORDS = {
+    "next_purchase.due": ["tea", "cups"],
     "tags": [*TAGS, "nobody"],
     "orders.sku": [*SKUS, "Z-9"],
     "orders.category": ["tea", "cups"],
@@ -81,6 +82,8 @@ def known(field: Field, op: str) -> Sequence[Any]:
         "ids": [str(one) for one in TEMPLATES],
         "reference": [str(one) for one in LISTS],
         "flag": [True, False],
+        "share": [0, 0.25, 0.5, 0.75, 1],
+        "day": [*DAYS, "2026-12-01", "2026-12-20"],
         "instant": DAYS if op == "between" else INSTANTS,
         "whole": NUMBERS.get(name, POINTS),
         "money": NUMBERS.get(name, POINTS),

@@ -40,6 +40,13 @@ class MemberConsent(Base):
             unique=True,
             postgresql_where=text("superseded_at IS NULL"),
         ),
+        Index(
+            "ix_member_consent_granted",
+            "channel",
+            "purpose",
+            "member_id",
+            postgresql_where=text("granted AND superseded_at IS NULL"),
+        ),
     )
 
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"), primary_key=True)

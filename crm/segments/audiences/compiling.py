@@ -26,6 +26,8 @@ from crm.segments.audiences.parsing import Condition, Group, Node
 MEMBERS = "SELECT m.id AS member_id FROM member m"
 AMONG = "m.id IN (SELECT x.member_id FROM ({select}) x)"
 NOT_AMONG = "NOT EXISTS (SELECT FROM ({select}) x WHERE x.member_id = m.id)"
+APART = "SELECT {alias}.member_id"
+HAS_ROW = "({r}.member_id IS NOT NULL)"
 CROWD = 3  # conditions beside each other from which on looking up what is left pays
 
 
@@ -115,7 +117,7 @@ class _Select:
         self.values = values
         self.joins: list[str] = []
         self.crowded = False
-        self._aliases: dict[str, str] = {}
+        self.aliases: dict[str, str] = {}
 
     def of(self, node: Node, *, negated: bool = False) -> str:
         """The statement for a tree, or for all that it does not fit."""
@@ -142,12 +144,26 @@ class _Select:
         written = [self.node(part, negated) for part in plain]
         if len(plain) == len(parts):
             return "(" + " OR ".join(written) + ")"
-        arms = [
-            _Select(self.values).of(part, negated=negated) for part in parts if not _is_plain(part)
-        ]
+        arms = [self.arm(part, negated) for part in parts if not _is_plain(part)]
         if plain:
             arms.append(f"{MEMBERS} WHERE {' OR '.join(written)}")
         return AMONG.format(select=" UNION ALL ".join(arms))
+
+    def arm(self, part: Node, negated: bool) -> str:
+        """The members of one part, without a look at `member` where another table says it all."""
+        while isinstance(part, Group) and len(part.parts) == 1:
+            negated = negated != (part.how == "not")
+            part = part.parts[0]
+        inner = _Select(self.values)
+        if isinstance(part, Condition) and part.field.is_many:
+            select_, outside = inner.among(part)
+            if negated == outside:
+                return select_
+        elif isinstance(part, Condition) and not negated and _is_apart(part):
+            where = inner.one(part, negated)
+            ((select_, alias),) = inner.aliases.items()
+            return f"{APART.format(alias=alias)} FROM ({select_}) {alias} WHERE {where}"
+        return inner.of(part, negated=negated)
 
     def one(self, node: Condition, negated: bool) -> str:
         """A field with one value a member."""
@@ -180,17 +196,21 @@ class _Select:
 
     def join(self, select_: str, by_member: bool) -> str:
         """The alias of a relation with at most one row a member."""
-        if select_ not in self._aliases:
-            alias = self._aliases[select_] = self.values.alias()
+        if select_ not in self.aliases:
+            alias = self.aliases[select_] = self.values.alias()
             lateral, on = ("LATERAL ", "true") if by_member else ("", f"{alias}.member_id = m.id")
             self.joins.append(f"LEFT JOIN {lateral}({select_}) {alias} ON {on}")
-        return self._aliases[select_]
+        return self.aliases[select_]
 
     def many(self, node: Condition, negated: bool) -> str:
         """A field with any number of values a member."""
+        select_, outside = self.among(node)
+        return (NOT_AMONG if negated != outside else AMONG).format(select=select_)
+
+    def among(self, node: Condition) -> tuple[str, bool]:
+        """A SELECT of member_id, and whether the condition means those who are not in it."""
         field, op, value = node.field, node.op, node.value
-        if op == "exists" and not value:
-            negated = not negated
+        outside = op == "exists" and not value
         if field.prepare is not None:
             op, value = field.prepare(self.values.scope, op, value)
         match = {
@@ -199,8 +219,20 @@ class _Select:
             "in": lambda: f"{field.column} = ANY({self.values.bind(value)})",
         }[op]()
         marks = self.values.marks(field, field.sql)
-        select_ = field.sql.format(**marks, match=match, within=self.values.within(node))
-        return (NOT_AMONG if negated else AMONG).format(select=select_)
+        filled = field.sql.format(**marks, match=match, within=self.values.within(node))
+        return filled, outside
+
+
+def _is_apart(node: Condition) -> bool:
+    """Whether a table beside `member` says it all, and who has no row there does not meet it."""
+    field = node.field
+    if not field.relation or field.predicate is not None or "m." in field.sql:
+        return False
+    if field.kind.name == "flag":
+        return field.sql == HAS_ROW and node.value == (node.op == "eq")
+    if node.op in ("ne", "exists") or field.prepare is not None:
+        return False
+    return field.default is None or not predicates.holds_for_default(field, node.op, node.value)
 
 
 def _is_plain(node: Node) -> bool:

@@ -4,6 +4,7 @@ from crm.segments.audiences.field import Field
 from crm.segments.audiences.vocabulary import (
     campaigns,
     coupons,
+    next_purchase,
     points,
     profile,
     purchases,
@@ -12,6 +13,6 @@ from crm.segments.audiences.vocabulary import (
 
 FIELDS: tuple[Field, ...] = tuple(
     one
-    for room in (profile, standing, points, purchases, coupons, campaigns)
+    for room in (profile, standing, points, purchases, next_purchase, coupons, campaigns)
     for one in room.FIELDS
 )
