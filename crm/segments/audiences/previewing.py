@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
 from crm.db import config, db
 from crm.members import contacts
 from crm.messages.eligibility import ADDRESS
@@ -13,47 +15,42 @@ from crm.messages.states import CHANNELS, CONSENT
 from crm.segments.audiences import compiling, counting, parsing
 from crm.segments.audiences.compiling import Selection
 
-# Who may be written to by a channel, and the first reason why not, in the order in which messages
-# are judged: consent, address, suppression, a block such as an open complaint.
+# Of all channels at once: who of the audience agreed, has an address, must not be written to.
 REACH = """
-    WITH audience AS MATERIALIZED ({})
-    SELECT count(*) AS members,
-           count(*) FILTER (WHERE NOT w.consented) AS no_consent,
-           count(*) FILTER (WHERE w.consented AND NOT w.addressed) AS no_address,
-           count(*) FILTER (WHERE w.consented AND w.addressed AND w.suppressed) AS suppressed,
-           count(*) FILTER (WHERE w.consented AND w.addressed AND NOT w.suppressed AND w.blocked)
-               AS blocked,
-           count(*) FILTER (WHERE w.consented AND w.addressed AND NOT w.suppressed
-                              AND NOT w.blocked) AS reach
-    FROM (
-        SELECT c.member_id IS NOT NULL AS consented, i.value IS NOT NULL AS addressed,
-               x.address_key IS NOT NULL AS suppressed, b.member_id IS NOT NULL AS blocked
-        FROM audience a
-        LEFT JOIN (
-            SELECT DISTINCT member_id FROM member_consent
-            WHERE channel = ANY(:reach_consents) AND purpose = 'marketing' AND granted
-              AND superseded_at IS NULL
-        ) c ON c.member_id = a.member_id
-        {ADDRESS}
-        LEFT JOIN (SELECT DISTINCT member_id FROM message_block) b ON b.member_id = a.member_id
-    ) w
+    WITH audience AS MATERIALIZED ({{}}) {addresses}
+    SELECT count(*) AS members, {figures}
+    FROM audience a {joins}
+    LEFT JOIN (SELECT DISTINCT member_id FROM message_block) b ON b.member_id = a.member_id
 """
 # The member's own address goes before those that came with merged records, as when it is sent.
-ADDRESSED = """
+ADDRESSES = """,
+    {channel}_address AS (
+        SELECT DISTINCT ON (i.member_id) i.member_id, i.value
+        FROM audience a JOIN member_identity i ON i.member_id = a.member_id AND i.kind = '{kind}'
+        ORDER BY i.member_id, i.came_with NULLS FIRST, i.value
+    )"""
+CONSENTED = """
     LEFT JOIN (
-        SELECT DISTINCT ON (member_id) member_id, value FROM member_identity
-        WHERE kind = :reach_kind ORDER BY member_id, came_with NULLS FIRST, value
-    ) i ON i.member_id = a.member_id
-    LEFT JOIN suppression x ON EXISTS (SELECT FROM suppression s WHERE s.channel = :reach_channel)
-        AND x.channel = :reach_channel
-        AND x.address_key = message_address_key(:reach_channel, i.value)
-"""
-NAMELESS = """
-    CROSS JOIN LATERAL (SELECT a.member_id::text AS value) i
-    LEFT JOIN suppression x ON EXISTS (SELECT FROM suppression s WHERE s.channel = :reach_channel)
-        AND x.channel = :reach_channel
-        AND x.address_key = message_address_key(:reach_channel, i.value)
-"""
+        SELECT DISTINCT member_id FROM member_consent
+        WHERE channel = ANY(:reach_{channel}) AND purpose = 'marketing' AND granted
+          AND superseded_at IS NULL
+    ) {channel}_c ON {channel}_c.member_id = a.member_id"""
+ADDRESSED = """
+    LEFT JOIN {channel}_address {channel}_a ON {channel}_a.member_id = a.member_id"""
+SUPPRESSED = """
+    LEFT JOIN suppression {channel}_x ON {channel}_x.channel = '{channel}'
+        AND {channel}_x.address_key = message_address_key('{channel}', {address})"""
+# The first reason why not, in the order in which messages are judged.
+FIGURES = """
+    count(*) FILTER (WHERE {consented} AND {addressed} AND NOT {suppressed} AND NOT {blocked})
+        AS {channel}_reach,
+    count(*) FILTER (WHERE NOT {consented}) AS {channel}_no_consent,
+    count(*) FILTER (WHERE {consented} AND NOT {addressed}) AS {channel}_no_address,
+    count(*) FILTER (WHERE {consented} AND {addressed} AND {suppressed}) AS {channel}_suppressed,
+    count(*) FILTER (WHERE {consented} AND {addressed} AND NOT {suppressed} AND {blocked})
+        AS {channel}_blocked"""
+PARTS = ("reach", "no_consent", "no_address", "suppressed", "blocked")
+STOPPED = text("SELECT DISTINCT channel FROM suppression")
 SAMPLE = """
     SELECT m.id, m.member_no, m.name, m.segment, p.value AS phone, e.value AS email
     FROM (
@@ -96,17 +93,41 @@ def preview(body: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
 
 def reach(selection: Selection) -> list[dict[str, Any]]:
     """For each channel how many get a marketing message, and how many not and why. The parts add
-    up to `members`. Caps and quiet hours are of the moment and not looked at."""
-    found = []
-    for channel in CHANNELS:
-        kind = ADDRESS.get(channel, "")
-        around = REACH.replace("{ADDRESS}", ADDRESSED if kind else NAMELESS)
-        own = {"reach_channel": channel, "reach_consents": list(CONSENT[channel])}
-        if kind:
-            own["reach_kind"] = kind
-        row = db.session.execute(selection.statement(around), selection.params | own).one()
-        found.append({"channel": channel, **row._mapping})
-    return found
+    up to `members`. Caps and quiet hours are of the moment and not looked at. One statement."""
+    stopped = set(db.session.execute(STOPPED).scalars())
+    around = REACH.format(
+        addresses="".join(
+            ADDRESSES.format(channel=channel, kind=kind) for channel, kind in ADDRESS.items()
+        ),
+        figures=", ".join(_figures(channel, channel in stopped) for channel in CHANNELS),
+        joins="".join(_joins(channel, channel in stopped) for channel in CHANNELS),
+    )
+    consents = {f"reach_{channel}": list(CONSENT[channel]) for channel in CHANNELS}
+    row = db.session.execute(selection.statement(around), selection.params | consents).one()
+    found = row._mapping
+    return [
+        {"channel": channel, "members": row.members}
+        | {part: found[f"{channel}_{part}"] for part in PARTS}
+        for channel in CHANNELS
+    ]
+
+
+def _joins(channel: str, is_stopped: bool) -> str:
+    found = CONSENTED.format(channel=channel)
+    if channel in ADDRESS:
+        found += ADDRESSED.format(channel=channel)
+    address = f"{channel}_a.value" if channel in ADDRESS else "a.member_id::text"
+    return found + (SUPPRESSED.format(channel=channel, address=address) if is_stopped else "")
+
+
+def _figures(channel: str, is_stopped: bool) -> str:
+    return FIGURES.format(
+        channel=channel,
+        consented=f"({channel}_c.member_id IS NOT NULL)",
+        addressed=f"({channel}_a.value IS NOT NULL)" if channel in ADDRESS else "true",
+        suppressed=f"({channel}_x.address_key IS NOT NULL)" if is_stopped else "false",
+        blocked="(b.member_id IS NOT NULL)",
+    )
 
 
 def sample(selection: Selection, most: int) -> list[dict[str, Any]]:
