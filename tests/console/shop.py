@@ -41,6 +41,8 @@ class Shop:
     case: str  # opened by a bad rating of the other
     survey: str  # what a link to one that waits for an answer ends with
     campaign: str = ""  # one with two arms whose windows are over, where there is one
+    audience: str = ""  # a filter of groups in groups, where there is one
+    guests: str = ""  # a list, where there is one
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,21 @@ def coupons_for(api: Api, member_id: str) -> str:
     order = {"channel": "pos", "order_no": "JA-1", "discount": 3_000}
     _ok(api.post(f"/coupons/{code}/use", order))
     return template
+
+
+def with_audiences(api: Api, shop: Shop) -> Shop:
+    """The shop with an audience of nearly every sort of condition, and a list with one member."""
+    tag = {"field": "tags", "op": "in", "value": ["礼盒客", "坚果过敏"]}
+    spent = {"field": "rfm.monetary", "op": "between", "value": [100, 900_000]}
+    lately = {"field": "orders.count", "op": "ge", "value": 1, "within_days": 365}
+    size = {"field": "member.attributes.size", "op": "ne", "value": 38}
+    joined = {"field": "member.joined_at", "op": "within_days", "value": 30}
+    inner = {"any": [tag, spent, {"not": {"any": [size, joined]}}]}
+    body = {"name": EVIL, "description": EVIL, "filter": {"all": [lately, inner]}}
+    audience = _ok(api.post("/audiences", body))["id"]
+    guests = _ok(api.post("/audiences", {"name": "Guests", "kind": "list"}))["id"]
+    _ok(api.post(f"/audiences/{guests}/members", {"members": [shop.lin]}))
+    return replace(shop, audience=audience, guests=guests)
 
 
 def with_campaign(shop: Shop) -> Shop:

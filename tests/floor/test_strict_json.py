@@ -94,3 +94,17 @@ def test_many_brackets_are_not_deep(value):
 def test_large_numbers_are_found_wherever_they_stand(raw: bytes):
     with pytest.raises(Invalid):
         strict_json.loads(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "pointer"),
+    [
+        (b'{"filter": ' + b'{"not": ' * 70 + b"1" + b"}" * 71, "/filter" + "/not" * 59),
+        (b'{"filter": ' + b'{"not": ' * 5_000 + b"1" + b"}" * 5_001, "/filter" + "/not" * 59),
+        (b'{"a": [1, {"b": "]}{\\"["}, ' + b"[" * 70 + b"]" * 71 + b"}", "/a/2" + "/0" * 58),
+    ],
+)
+def test_what_is_nested_too_deeply_is_refused_by_its_place(raw, pointer):
+    with pytest.raises(Malformed) as refused:
+        strict_json.loads(raw)
+    assert refused.value.pointer == pointer

@@ -14,7 +14,7 @@ import pytest
 from api_client import Api
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from shop import Served, furnish, refer, with_campaign
+from shop import Served, furnish, refer, with_audiences, with_campaign
 from visitor import PASSWORD
 from werkzeug.serving import make_server
 
@@ -71,7 +71,7 @@ def served(browser: Browser, shop_app: Flask) -> Iterator[Served]:
     """A shop that is open."""
     with shop_app.app_context():
         api = _key(shop_app)
-        shop = with_campaign(furnish(api))
+        shop = with_audiences(api, with_campaign(furnish(api)))
         refer(api)
         forecasts.learn(clock.now())
         _hire()

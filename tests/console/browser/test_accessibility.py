@@ -35,6 +35,11 @@ PAGES = {
     "journey": "/console/journeys/birthday?day=2026-11-22",
     "segments": "/console/segments",
     "segment": "/console/segments/prospects",
+    "audiences": "/console/audiences",
+    "audience": "/console/audiences/{audience}",
+    "list of members": "/console/audiences/{guests}",
+    "new audience": "/console/audiences/new",
+    "change an audience": "/console/audiences/{audience}/edit",
     "programme": "/console/programme",
     "ladder": "/console/programme/tiers",
     "version of the ladder": "/console/programme/tiers/versions/1",
@@ -88,6 +93,10 @@ def show(page: Page, name: str, served: Served) -> None:
         page.click("main tbody a")
         page.wait_for_url("**/programme/rules/*-*")
         page.wait_for_load_state()
+    if name == "new audience":
+        page.wait_for_selector("#count li")
+    if name == "change an audience":
+        page.wait_for_selector("#count #sample")
     if name == "new rule":
         page.wait_for_selector("#preview li")
     if name == "trust":

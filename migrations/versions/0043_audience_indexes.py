@@ -5,8 +5,8 @@ Each index holds all that a condition looks at, so that a count never reads the 
 
 from crm.migrations import script
 
-revision = "0037"
-down_revision = "0036"
+revision = "0043"
+down_revision = "0042"
 branch_labels = depends_on = None
 
 INDEXES = """
