@@ -25,7 +25,7 @@ LEAST_LIFT = 1.2
 LEAST_DEVIATIONS = 2  # above what chance would make of it (Poisson)
 MOST_PAIRS = 20  # of one product
 
-UNHURRIED = text("SET LOCAL statement_timeout = 0")
+UNHURRIED = text("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '64MB'")
 FIGURES = text(f"""
     INSERT INTO product_figure (sku, name, category, buyers, last_day)
     SELECT l.sku, (array_agg(l.name ORDER BY l.paid_at DESC, l.name))[1],
@@ -35,6 +35,8 @@ FIGURES = text(f"""
     WHERE l.paid_at > :since AND l.paid_at <= :now AND {SAMPLED.format("l.member_id")}
     GROUP BY l.sku
 """)  # noqa: S608  # constants of this room
+# Members and products go by small numbers while pairs are made: those are many, and are hashed. A
+# member has one segment, so pairs of all customers are the sums of those of the segments.
 PAIRS = text(f"""
     WITH line AS (
         SELECT l.member_id, m.segment, l.sku, l.local_day, row_number() OVER (
@@ -43,43 +45,57 @@ PAIRS = text(f"""
         WHERE l.paid_at > :since AND l.paid_at <= :now AND {SAMPLED.format("l.member_id")}
         GROUP BY l.member_id, m.segment, l.sku, l.local_day
     ), basket AS MATERIALIZED (
-        SELECT member_id, segment, sku, local_day FROM line WHERE place <= :most_lines
-    ), customers AS (
-        SELECT coalesce(segment, '') AS segment, count(*) AS total
-        FROM (SELECT DISTINCT member_id, segment FROM basket) b
-        GROUP BY GROUPING SETS ((), (segment)) HAVING grouping(segment) = 1 OR segment IS NOT NULL
-    ), product AS MATERIALIZED (
-        SELECT coalesce(segment, '') AS segment, sku, count(*) AS buyers
-        FROM (SELECT DISTINCT member_id, segment, sku FROM basket) b
-        GROUP BY GROUPING SETS ((sku), (segment, sku))
-        HAVING grouping(segment) = 1 OR segment IS NOT NULL
+        SELECT CAST(dense_rank() OVER (ORDER BY member_id) AS integer) AS member, segment,
+               CAST(dense_rank() OVER (ORDER BY sku) AS integer) AS product, sku, local_day
+        FROM line WHERE place <= :most_lines
+    ), name AS MATERIALIZED (
+        SELECT DISTINCT product, sku FROM basket
+    ), customers_of AS (
+        SELECT segment, count(DISTINCT member) AS total FROM basket GROUP BY segment
+    ), buyers_of AS (
+        SELECT segment, product, count(DISTINCT member) AS buyers FROM basket
+        GROUP BY segment, product
     ), made AS (
-        SELECT DISTINCT a.member_id, a.segment, a.sku, b.sku AS next_sku
-        FROM basket a JOIN basket b ON b.member_id = a.member_id AND b.sku <> a.sku
+        SELECT DISTINCT a.member, a.segment, a.product, b.product AS follower
+        FROM basket a JOIN basket b ON b.member = a.member AND b.product <> a.product
             AND b.local_day BETWEEN a.local_day AND a.local_day + :within_days
+    ), makers_of AS (
+        SELECT segment, product, follower, count(*) AS makers FROM made
+        GROUP BY segment, product, follower
+    ), customers AS (
+        SELECT '' AS segment, sum(total) AS total FROM customers_of
+        UNION ALL SELECT segment, total FROM customers_of WHERE segment IS NOT NULL
+    ), product AS MATERIALIZED (
+        SELECT '' AS segment, product, sum(buyers) AS buyers FROM buyers_of GROUP BY product
+        UNION ALL SELECT segment, product, buyers FROM buyers_of WHERE segment IS NOT NULL
     ), pair AS (
-        SELECT coalesce(segment, '') AS segment, sku, next_sku, count(*) AS made_it
-        FROM made GROUP BY GROUPING SETS ((sku, next_sku), (segment, sku, next_sku))
-        HAVING count(*) >= :least_buyers AND (grouping(segment) = 1 OR segment IS NOT NULL)
+        SELECT '' AS segment, product, follower, sum(makers) AS makers FROM makers_of
+        GROUP BY product, follower HAVING sum(makers) >= :least_buyers
+        UNION ALL SELECT segment, product, follower, makers FROM makers_of
+        WHERE segment IS NOT NULL AND makers >= :least_buyers
     ), measured AS (
-        SELECT p.segment, p.sku, p.next_sku, a.buyers, p.made_it,
-               p.made_it / CAST(c.total AS double precision) AS support,
-               p.made_it / CAST(a.buyers AS double precision) AS confidence,
-               CAST(a.buyers AS double precision) * b.buyers / c.total AS expected
+        SELECT p.segment, p.product, p.follower, a.buyers, p.makers,
+               CAST(p.makers / c.total AS double precision) AS support,
+               CAST(p.makers AS double precision) / CAST(a.buyers AS double precision)
+                   AS confidence,
+               CAST(a.buyers * b.buyers / c.total AS double precision) AS expected
         FROM pair p
-        JOIN product a ON a.segment = p.segment AND a.sku = p.sku
-        JOIN product b ON b.segment = p.segment AND b.sku = p.next_sku
+        JOIN product a ON a.segment = p.segment AND a.product = p.product
+        JOIN product b ON b.segment = p.segment AND b.product = p.follower
         JOIN customers c ON c.segment = p.segment
     ), ranked AS (
-        SELECT *, made_it / expected AS lift, row_number() OVER (
-                   PARTITION BY segment, sku ORDER BY confidence DESC, next_sku) AS place
-        FROM measured
-        WHERE support >= :least_support AND made_it >= :least_lift * expected
-          AND made_it >= expected + :deviations * sqrt(expected)
+        SELECT m.segment, x.sku, y.sku AS next_sku, m.buyers, m.makers, m.support, m.confidence,
+               m.makers / m.expected AS lift, row_number() OVER (
+                   PARTITION BY m.segment, m.product ORDER BY m.confidence DESC, y.sku) AS place
+        FROM measured m
+        JOIN name x ON x.product = m.product
+        JOIN name y ON y.product = m.follower
+        WHERE m.support >= :least_support AND m.makers >= :least_lift * m.expected
+          AND m.makers >= m.expected + :deviations * sqrt(m.expected)
     )
     INSERT INTO product_pair
         (segment, sku, next_sku, buyers, buyers_of_both, support, confidence, lift)
-    SELECT segment, sku, next_sku, buyers, made_it, support, confidence, lift
+    SELECT segment, sku, next_sku, buyers, makers, support, confidence, lift
     FROM ranked WHERE place <= :most_pairs
 """)  # noqa: S608  # as above
 COUNTED = text("""
