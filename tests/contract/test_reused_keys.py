@@ -22,7 +22,7 @@ WITHOUT = {
     # of gateways, who send no keys: each item names its message and counts once
     "/channels/{channel}/inbound", "/channels/{channel}/receipts",
     "/templates", "/templates/{template_id}/preview",
-    "/coupons/{code}/validate",
+    "/coupons/{code}/validate", "/campaigns/{id}/plan",
     "/api-keys", "/api-keys/{key_id}/roll", "/approvals/{approval_id}/cancel",
     "/approvals/{approval_id}/deny", "/members", "/members/lookup",
     "/members/{member_id}/merge/preview", "/members/{member_id}/notes",
