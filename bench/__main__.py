@@ -10,6 +10,7 @@ from bench import (
     audience,
     batch,
     birthday,
+    campaign,
     checking,
     expiry,
     forecast,
@@ -188,6 +189,15 @@ def run_mail_delayed(mails: int, connections: int, folder: Path | None) -> None:
 def run_planning(messages: int, rounds: int, folder: Path | None) -> None:
     """A campaign's rows from an audience, beside a bare INSERT … SELECT of the same rows."""
     _leave(planning.run(messages, rounds, folder))
+
+
+@main.command("campaign")
+@click.option("--members", default=1_000_000, show_default=True)
+@click.option("--rounds", default=3, show_default=True)
+@FOLDER
+def run_campaign(members: int, rounds: int, folder: Path | None) -> None:
+    """A campaign's launch to so many members, beside a bare INSERT … SELECT of the same rows."""
+    _leave(campaign.run(members, rounds, folder))
 
 
 @main.command("forecast")

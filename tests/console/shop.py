@@ -12,6 +12,7 @@ from campaigning import make_campaign, make_members
 
 from crm import clock
 from crm.activities.jobs import release_referrals
+from crm.campaigns import jobs as campaign_jobs
 from crm.campaigns.surveys import answering, links, opening
 from crm.campaigns.surveys.answering import Answer
 from crm.campaigns.surveys.opening import Opening
@@ -40,6 +41,8 @@ class Shop:
     message: str  # a test of it, filled in for Lin
     case: str  # opened by a bad rating of the other
     survey: str  # what a link to one that waits for an answer ends with
+    waiting: str  # a campaign with two arms, for a day far away; Lin is in its audience
+    draft: str  # of a campaign, whole
     campaign: str = ""  # one with two arms whose windows are over, where there is one
     audience: str = ""  # a filter of groups in groups, where there is one
     guests: str = ""  # a list, where there is one
@@ -85,7 +88,8 @@ def furnish(api: Api) -> Shop:
     calculate_segments()
     coupon, reward = coupons_for(api, lin), _reward(api, evil)
     asked = _surveys(api, evil)
-    return Shop(lin, evil, nobody, spent["id"], coupon, reward, *_template(api, lin), *asked)
+    told = (*_template(api, lin), *asked, *_campaigns(api))
+    return Shop(lin, evil, nobody, spent["id"], coupon, reward, *told)
 
 
 def buy(api: Api, body: dict[str, Any]) -> None:
@@ -145,6 +149,22 @@ def _template(api: Api, member_id: str) -> tuple[str, str]:
     template = _ok(api.post("/templates", body))["id"]
     test = {"member": {"id": member_id}, "to": "me@shop.example"}
     return template, _ok(api.post(f"/templates/{template}/test-send", test))["id"]
+
+
+def _campaigns(api: Api) -> tuple[str, str]:
+    """A campaign by text message that was launched for a day far away, and one that was not."""
+    text = {"zh-Hans": {"text": "{{ member.name | default: '您好' }}，新茶到店"}}
+    body = {"code": "new-tea", "channel": "sms", "purpose": "marketing", "languages": text}
+    template = _ok(api.post("/templates", body))["id"]
+    filter_ = {"all": [{"field": "tags", "op": "has", "value": "礼盒客"}]}
+    audience = _ok(api.post("/audiences", {"name": EVIL, "filter": filter_}))["id"]
+    arms = [{"template": template, "points": 20}, {"template": template, "weight": 2}]
+    body = {"name": EVIL, "audience": audience, "arms": arms, "holdout_percent": 0}
+    far = {"schedule": {"at": "2099-01-01T04:00:00Z"}}
+    launched, draft = (_ok(api.post("/campaigns", body | far))["id"] for _ in range(2))
+    _ok(api.post(f"/campaigns/{launched}/launch"))
+    campaign_jobs.work(launched)
+    return launched, draft
 
 
 def _reward(api: Api, taker: str) -> str:

@@ -23,6 +23,7 @@ WITHOUT = {
     "/channels/{channel}/inbound", "/channels/{channel}/receipts",
     "/templates", "/templates/{template_id}/preview",
     "/coupons/{code}/validate", "/campaigns/{id}/plan",
+    "/audiences", "/audiences/preview", "/journeys/{code}/dry-run",
     "/api-keys", "/api-keys/{key_id}/roll", "/approvals/{approval_id}/cancel",
     "/approvals/{approval_id}/deny", "/members", "/members/lookup",
     "/members/{member_id}/merge/preview", "/members/{member_id}/notes",

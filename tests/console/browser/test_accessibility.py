@@ -31,6 +31,17 @@ PAGES = {
     "messages": "/console/messages",
     "message": "/console/messages/{message}",
     "a member's messages": "/console/members/{lin}/messages",
+    "campaigns": "/console/campaigns",
+    "campaign": "/console/campaigns/{waiting}",
+    "recipients": "/console/campaigns/{waiting}/recipients",
+    "new campaign": "/console/campaigns/new",
+    "campaign, audience": "/console/campaigns/{draft}/steps/audience",
+    "campaign, exclusions": "/console/campaigns/{draft}/steps/exclusions",
+    "campaign, offer": "/console/campaigns/{draft}/steps/offer",
+    "campaign, schedule": "/console/campaigns/{draft}/steps/schedule",
+    "campaign, review": "/console/campaigns/{draft}/steps/review",
+    "calendar of campaigns": "/console/campaigns/calendar?month=2099-01",
+    "limits of campaigns": "/console/campaigns/limits",
     "journeys": "/console/journeys",
     "journey": "/console/journeys/birthday?day=2026-11-22",
     "segments": "/console/segments",
@@ -99,6 +110,8 @@ def show(page: Page, name: str, served: Served) -> None:
         page.wait_for_selector("#count #sample")
     if name == "new rule":
         page.wait_for_selector("#preview li")
+    if name.startswith("campaign, ") and name != "campaign, review":
+        page.wait_for_selector("aside .r-waterfall")
     if name == "trust":
         page.wait_for_selector(".r-checks")
 
