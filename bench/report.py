@@ -66,24 +66,25 @@ _ORDERS = """
 """
 _MESSAGES = """
     INSERT INTO message (id, member_id, occasion, occasion_key, channel, purpose, template_id,
-                         template_version, source_type, source_id, zone, state, price, created_at,
-                         sent_at, finished_at)
+                         template_version, source_type, source_id, zone, state, reason, price,
+                         created_at, sent_at, finished_at)
     SELECT uuidv7(), member_id, 'campaign:' || campaign_id || ':' || member_id,
            message_occasion_key('campaign:' || campaign_id || ':' || member_id), 'email',
            'marketing', CASE WHEN arm > 0 THEN %(template)s::uuid END,
            CASE WHEN arm > 0 THEN 1 END, 'campaign',
            %(id)s::text, 'Asia/Shanghai',
-           CASE WHEN arm = 0 THEN 'holdout' WHEN random() < .97 THEN 'delivered' ELSE 'failed' END,
+           CASE WHEN arm = 0 THEN 'holdout' WHEN luck < .97 THEN 'delivered' ELSE 'failed' END,
+           CASE WHEN arm > 0 AND luck >= .97 THEN 'refused' END,
            CASE WHEN arm > 0 THEN 0.4 END, %(at)s, CASE WHEN arm > 0 THEN %(at)s::timestamptz END,
            %(at)s
-    FROM campaign_member WHERE campaign_id = %(id)s
+    FROM (SELECT *, random() AS luck FROM campaign_member WHERE campaign_id = %(id)s) r
 """
 _EVENTS = """
     INSERT INTO message_event (message_id, id, kind, at)
     SELECT m.id, uuidv7(), k.kind, %(at)s
     FROM message m CROSS JOIN (VALUES ('opened', .3), ('clicked', .05), ('opted_out', .002))
         AS k (kind, share)
-    WHERE m.state = 'delivered' AND random() < k.share
+    WHERE m.state = 'delivered' AND (hashtext(m.id::text || k.kind) & 1023) < 1024 * k.share
 """
 COUNTS = (
     "SELECT arm, count(*) FROM campaign_member WHERE campaign_id = :id GROUP BY arm",

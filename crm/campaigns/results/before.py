@@ -13,6 +13,7 @@ from sqlalchemy import text
 from crm.db import db
 
 SPAN = timedelta(days=365)
+MANY = 10_000  # rows after which the planner should know of them before the next report
 
 WAITING = """
     SELECT c.id, coalesce(d.upto, '-infinity') AS after,
@@ -81,5 +82,7 @@ def measure(campaign_id: UUID, *, now: datetime) -> int:
         return 0
     values = {"id": campaign_id, "first": found.first, "upto": found.upto, "span": SPAN}
     done = db.session.execute(MEASURE, values)
+    if done.rowcount > MANY:  # type: ignore[attr-defined]
+        db.session.execute(text("ANALYZE campaign_spent_before"))
     db.session.execute(NOTE, {"id": campaign_id, "upto": found.upto})
     return done.rowcount  # type: ignore[attr-defined]

@@ -12,35 +12,42 @@ from uuid import UUID
 from sqlalchemy import text
 
 from crm.campaigns import making
-from crm.campaigns.models import HELD_OUT, CampaignArm
+from crm.campaigns.models import CampaignArm
 from crm.db import db
 
 # What providers, links and members tell of a message, each counted once per message.
 EVENTS = ("opened", "clicked", "opted_out", "complained")
 
+# A campaign's messages, by their ids: those grow with time, and so do the ids of what is told of
+# them, so that all lies close together.
+ENDS = text("""
+    SELECT (SELECT id FROM message WHERE source_type = :type AND source_id = :source
+            ORDER BY id LIMIT 1) AS first,
+           (SELECT id FROM message WHERE source_type = :type AND source_id = :source
+            ORDER BY id DESC LIMIT 1) AS last
+""")
 SENT = text("""
+    WITH told AS (
+        SELECT message_id,
+               bool_or(kind = 'opened')::int AS opened, bool_or(kind = 'clicked')::int AS clicked,
+               bool_or(kind = 'opted_out')::int AS opted_out,
+               bool_or(kind = 'complained')::int AS complained
+        FROM message_event
+        WHERE message_id BETWEEN :first AND :last AND kind = ANY(:kinds)
+        GROUP BY message_id
+    )
     SELECT p.arm, m.state, count(*) AS n, coalesce(sum(m.price), 0) AS price,
            -- Who was given points was told so; a message that came to nothing beforehand says none.
            count(*) FILTER (WHERE p.arm = ANY(CAST(:gifted AS integer[]))
-                              AND jsonb_exists(m.variables, 'points')) AS given
-    FROM message m JOIN campaign_member p ON p.campaign_id = :id AND p.member_id = m.member_id
-    WHERE m.source_type = :type AND m.source_id = :source AND p.arm IS NOT NULL
-    GROUP BY p.arm, m.state
-""")
-# Ids of messages and events grow with time, so a campaign's events lie close together.
-HAPPENED = text("""
-    SELECT p.arm, e.kind, count(DISTINCT e.message_id) AS n
-    FROM message_event e
-    JOIN message m ON m.id = e.message_id
+                              AND jsonb_exists(m.variables, 'points')) AS given,
+           coalesce(sum(t.opened), 0) AS opened, coalesce(sum(t.clicked), 0) AS clicked,
+           coalesce(sum(t.opted_out), 0) AS opted_out, coalesce(sum(t.complained), 0) AS complained
+    FROM message m
     JOIN campaign_member p ON p.campaign_id = :id AND p.member_id = m.member_id
-    WHERE e.message_id BETWEEN
-            (SELECT id FROM message WHERE source_type = :type AND source_id = :source
-             ORDER BY id LIMIT 1)
-        AND (SELECT id FROM message WHERE source_type = :type AND source_id = :source
-             ORDER BY id DESC LIMIT 1)
-      AND m.source_type = :type AND m.source_id = :source AND p.arm IS NOT NULL
-      AND e.kind = ANY(:kinds)
-    GROUP BY p.arm, e.kind
+    LEFT JOIN told t ON t.message_id = m.id
+    WHERE m.id BETWEEN :first AND :last
+      AND m.source_type = :type AND m.source_id = :source AND p.arm > 0
+    GROUP BY p.arm, m.state
 """)
 REDEEMED = text("""
     SELECT p.arm, count(*) AS n
@@ -92,20 +99,26 @@ def by_arm(campaign_id: UUID, arms: Sequence[CampaignArm]) -> dict[int, Sent]:
     gifted = [arm.no for arm in arms if arm.points]
     templates = {arm.coupon_template_id for arm in arms if arm.coupon_template_id is not None}
     found: dict[int, Sent] = {}
-    for row in db.session.execute(SENT, values | {"gifted": gifted}):
-        if row.arm == HELD_OUT:
-            continue
-        one = found.setdefault(row.arm, Sent())
-        one.states[row.state] = row.n
-        one.price += float(row.price)
-        one.given += row.given
-        name = FIGURE[row.state]
-        setattr(one, name, getattr(one, name) + row.n)
-        if row.state == "delivered":
-            one.delivered = row.n
-    for row in db.session.execute(HAPPENED, values | {"kinds": list(EVENTS)}):
-        setattr(found.setdefault(row.arm, Sent()), row.kind, row.n)
+    first, last = db.session.execute(ENDS, values).one()
+    if first is None:
+        return found
+    values |= {"first": first, "last": last, "gifted": gifted, "kinds": list(EVENTS)}
+    for row in db.session.execute(SENT, values):
+        _add(found.setdefault(row.arm, Sent()), row)
     if templates:
         for row in db.session.execute(REDEEMED, values | {"templates": list(templates)}):
             found.setdefault(row.arm, Sent()).redeemed = row.n
     return found
+
+
+def _add(one: Sent, row: Any) -> None:
+    """Count in the messages of a state."""
+    one.states[row.state] = row.n
+    one.price += float(row.price)
+    one.given += row.given
+    name = FIGURE[row.state]
+    setattr(one, name, getattr(one, name) + row.n)
+    if row.state == "delivered":
+        one.delivered = row.n
+    for kind in EVENTS:
+        setattr(one, kind, getattr(one, kind) + row._mapping[kind])

@@ -60,31 +60,29 @@ SUMS = text("""
           AND o.status IN ('paid', 'fulfilled', 'delivered', 'completed')
           AND o.placed_at >= p.due_at AND o.placed_at < p.due_at + :days * interval '1 day'
         GROUP BY p.member_id, p.arm
-    ), whole AS (
-        SELECT coalesce(s.arm, b.arm) AS arm, coalesce(b.spent, 0)::float8 AS x,
-               coalesce(s.profit, 0)::float8 AS y, s.orders, s.sales, s.discount, s.points,
-               s.refunds, s.lost
-        FROM sold s FULL JOIN (
-            SELECT member_id, arm, spent FROM campaign_spent_before WHERE campaign_id = :id
-        ) b USING (member_id)
     ), parts AS (
-        SELECT arm, count(*) AS n, 0::float8 AS x, 0::float8 AS y, 0::float8 AS xx, 0::float8 AS xy,
-               0::float8 AS yy, 0 AS buyers, 0 AS orders, 0::float8 AS sales, 0::float8 AS discount,
-               0::float8 AS points, 0::float8 AS refunds, 0::float8 AS lost
+        SELECT arm, count(*) AS n, 0::float8 AS x, 0::float8 AS xx, 0::float8 AS y,
+               0::float8 AS xy, 0::float8 AS yy, 0 AS buyers, 0 AS orders, 0::float8 AS sales,
+               0::float8 AS discount, 0::float8 AS points, 0::float8 AS refunds, 0::float8 AS lost
         FROM campaign_member
         WHERE campaign_id = :id AND arm IS NOT NULL AND due_at <= :now
         GROUP BY arm
         UNION ALL
-        SELECT arm, 0, sum(x), sum(y), sum(x * x), sum(x * y), sum(y * y),
-               count(orders), sum(orders), sum(sales), sum(discount), sum(points), sum(refunds),
-               sum(lost)
-        FROM whole GROUP BY arm
+        -- Who bought nothing then or now adds nothing to the sums, so nobody is joined to all.
+        SELECT arm, 0, sum(spent), sum(spent::float8 * spent), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+        FROM campaign_spent_before WHERE campaign_id = :id GROUP BY arm
+        UNION ALL
+        SELECT s.arm, 0, 0, 0, sum(s.profit), sum(s.profit * coalesce(b.spent, 0)),
+               sum(s.profit * s.profit), count(*), sum(s.orders), sum(s.sales), sum(s.discount),
+               sum(s.points), sum(s.refunds), sum(s.lost)
+        FROM sold s LEFT JOIN campaign_spent_before b
+            ON b.campaign_id = :id AND b.member_id = s.member_id
+        GROUP BY s.arm
     )
     SELECT arm, sum(n)::bigint AS n, sum(x) AS x, sum(y) AS y, sum(xx) AS xx, sum(xy) AS xy,
-           sum(yy) AS yy, sum(buyers)::bigint AS buyers,
-           coalesce(sum(orders), 0)::bigint AS orders, coalesce(sum(sales), 0) AS sales,
-           coalesce(sum(discount), 0) AS discount, coalesce(sum(points), 0) AS points,
-           coalesce(sum(refunds), 0) AS refunds, coalesce(sum(lost), 0) AS lost
+           sum(yy) AS yy, sum(buyers)::bigint AS buyers, sum(orders)::bigint AS orders,
+           sum(sales) AS sales, sum(discount) AS discount, sum(points) AS points,
+           sum(refunds) AS refunds, sum(lost) AS lost
     FROM parts GROUP BY arm ORDER BY arm
 """)
 
