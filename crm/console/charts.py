@@ -192,8 +192,8 @@ def intervals(
     rows: Sequence[tuple[str, float, float, float, str]],
     *,
     left: float = 120,
-    right: float = 500,
-    step: float = 34,
+    right: float = 620,
+    step: float = 30,
 ) -> Intervals:
     """Rows of (label, low, estimate, high, text), drawn between `left` and `right`."""
     least = min(0.0, *(low for _, low, _, _, _ in rows))
