@@ -50,7 +50,8 @@ MEMBERS = text("""
         SELECT 'email', 'm' || member_no || '@bench.test', id FROM m
     )
     INSERT INTO member_consent (member_id, id, channel, purpose, granted, at, actor)
-    SELECT id, uuidv7(), 'email', 'marketing', true, now(), 'bench' FROM m
+    SELECT id, uuidv7(), 'email', purpose, true, now(), 'bench'
+    FROM m CROSS JOIN (VALUES ('marketing'), ('profiling')) AS p (purpose)
 """)
 AUDIENCE = """
     SELECT id AS member_id, :campaign || id AS occasion,

@@ -148,7 +148,8 @@ class Claimer:
         unsubscribe = counted = None
         if row.purpose == "marketing":
             unsubscribe = self.links.unsubscribe(row.member_id, self.channel, row.id)
-            counted = self.links.counted(row.id) if language.counts and self.counts else None
+            if row.may_count and language.counts and self.counts:
+                counted = self.links.counted(row.id)
         given = facts.values_of(
             known,
             json.decode(row.variables),

@@ -1,7 +1,7 @@
 """Clicks and openings of mails: each link of a message counts once, and so does its opening.
 
 What was told once is told for ever: programs that follow every link many times add nothing. Who
-was erased leaves no new traces.
+was erased leaves no new traces, nor does who does not agree to profiling (any more).
 """
 
 from datetime import datetime
@@ -25,7 +25,10 @@ NOTE = """
     SELECT m.id, %s::uuid, %s::text, %s::timestamptz, 'links', m.id::text || '.' || %s::text,
            jsonb_strip_nulls(jsonb_build_object('link', %s::text))
     FROM message m JOIN member o ON o.id = m.member_id
-    WHERE m.id = %s AND o.status <> 'erased'
+    WHERE m.id = %s AND o.status <> 'erased' AND EXISTS (
+        SELECT FROM member_consent c
+        WHERE c.member_id = o.id AND c.channel = m.channel AND c.purpose = 'profiling'
+          AND c.granted AND c.superseded_at IS NULL)
     ON CONFLICT (provider, provider_event) WHERE provider_event IS NOT NULL DO NOTHING
     RETURNING true
 """

@@ -58,6 +58,11 @@ JUDGE = text("""
                WHEN z.opens_at IS NOT NULL THEN 'quiet_hours'
                ELSE 'go'
            END AS verdict,
+           b.purpose = 'marketing' AND EXISTS (
+               SELECT FROM member_consent c
+               WHERE c.member_id = m.id AND c.channel = ANY(:consents)
+                 AND c.purpose = 'profiling' AND c.granted AND c.superseded_at IS NULL
+           ) AS may_count,
            CASE WHEN b.purpose = 'marketing' THEN (
                SELECT min(k.reason) FROM message_block k WHERE k.member_id = m.id
            ) END AS blocked,

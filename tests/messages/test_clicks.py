@@ -21,6 +21,7 @@ HTML = (
     '{% if member.name %}<a href="https://shop.example/named">Named</a>{% endif %}'
     f'<a href="{SPRING.replace("&", "&amp;")}">again</a></p></body></html>'
 )
+AGREED = {"email.marketing": True, "email.profiling": True}
 SAID = {"en": {"subject": "x", "html": HTML}}
 
 
@@ -28,9 +29,9 @@ SAID = {"en": {"subject": "x", "html": HTML}}
 def letter(template):
     """The HTML of a mail that was sent, and its message."""
 
-    def send(purpose: str = "marketing", **more):
+    def send(purpose: str = "marketing", consents=AGREED, **more):
         form = template(purpose=purpose, languages=SAID)
-        message = plan(make_reader(name="Lin"), form, **more)
+        message = plan(make_reader(name="Lin", consents=consents), form, **more)
         db.session.execute(
             text("""
                 UPDATE message SET variables = '{"links": {"own": "https://own.example/1"}}'
@@ -135,4 +136,28 @@ def test_an_erased_member_leaves_no_new_traces(client, letter):
     db.session.commit()
     answer = client.get(path(addresses(html)[0]))
     assert (answer.status_code, answer.headers["Location"]) == (302, SPRING)
+    assert events(message) == []
+
+
+@pytest.mark.parametrize(
+    "consents",
+    [{"email.marketing": True}, {"email.marketing": True, "email.profiling": False},
+     {"email.marketing": True, "sms.profiling": True}],
+)  # fmt: skip
+def test_links_to_who_did_not_agree_to_profiling_go_as_they_were_written(letter, consents):
+    html, _ = letter(consents=consents)
+    assert addresses(html)[:2] == [SPRING, "https://shop.example/account"]
+    assert "<img" not in html
+
+
+def test_who_takes_his_agreement_back_is_led_on_and_not_counted(client, letter):
+    html, message = letter()
+    db.session.execute(
+        text("UPDATE member_consent SET granted = false WHERE purpose = 'profiling'")
+    )
+    db.session.commit()
+    answer = client.get(path(addresses(html)[0]))
+    assert (answer.status_code, answer.headers["Location"]) == (302, SPRING)
+    dot = re.findall(r'<img src="([^"]+)"', html)[0]
+    assert client.get(path(dot)).status_code == 200
     assert events(message) == []
