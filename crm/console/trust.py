@@ -5,8 +5,11 @@ from flask import render_template, request
 from crm import clock
 from crm.console.blueprint import blp
 from crm.console.pages import when
+from crm.console.words import ngettext
 from crm.errors import N_
 from crm.http.permissions import needs
+from crm.i18n import gettext
+from crm.orders import checking
 from crm.points import check
 
 MOST_SHOWN = 20
@@ -50,7 +53,7 @@ PROMISES = {
 @needs("ledger:read")
 def trust() -> str:
     """The page; the check itself, which reads the whole ledger, is fetched by it."""
-    return render_template("trust.html", result=None)
+    return render_template("trust.html", result=None, aggregates=_aggregates())
 
 
 @blp.get("/trust/ledger")
@@ -70,4 +73,23 @@ def ledger_check() -> str:
     }
     if "HX-Request" in request.headers:
         return render_template("parts/ledger_check.html", result=result)
-    return render_template("trust.html", result=result)
+    return render_template("trust.html", result=result, aggregates=_aggregates())
+
+
+def _aggregates() -> dict[str, str | bool] | None:
+    """What the last comparison of the running totals with the orders found."""
+    found = checking.last()
+    if found is None:
+        return None
+    told = ngettext("{count} member compared", "{count} members compared", found.checked)
+    wrong = ngettext(
+        "{count} differed from the orders",
+        "{count} differed from the orders",
+        found.wrong,
+    )
+    return {
+        "at": when(found.at, clock.now()),
+        "told": told,
+        "right": not found.wrong,
+        "found": gettext(N_("Every total is what the orders say")) if not found.wrong else wrong,
+    }

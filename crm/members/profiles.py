@@ -6,6 +6,7 @@ Every function is one statement, whatever the number of members.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -17,6 +18,7 @@ from crm.members.registration import register, register_many
 __all__ = [
     "MemberFacts",
     "assign_segments",
+    "assign_segments_of",
     "facts",
     "register",
     "register_many",
@@ -56,6 +58,10 @@ SEEN = text("""
     WHERE m.id = seen.id AND (m.last_seen_at IS NULL OR m.last_seen_at < seen.at)
 """)
 
+ASSIGN_OF = """
+    UPDATE member m SET segment = given.code FROM ({query}) given
+    WHERE m.id = given.id AND m.segment IS DISTINCT FROM given.code
+"""
 ASSIGN = text("""
     UPDATE member m SET segment = given.code
     FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[])) AS given (id, code)
@@ -119,3 +125,8 @@ def assign_segments(ids: Sequence[UUID], codes: Sequence[str | None]) -> int:
         return 0
     done = db.session.execute(ASSIGN, {"ids": list(ids), "codes": list(codes)})
     return done.rowcount  # type: ignore[attr-defined]  # of an UPDATE
+
+
+def assign_segments_of(query: str, values: Mapping[str, Any]) -> None:
+    """The same for all whom a query of the caller's names, as rows (id, code)."""
+    db.session.execute(text(ASSIGN_OF.format(query=query)), values)

@@ -12,6 +12,16 @@ from uuid import UUID
 
 import numpy as np
 
+# Narrow types: a million members are 38 MB, and a run makes copies of parts of them.
+KINDS = {
+    "recency": np.int32,
+    "frequency": np.int32,
+    "monetary": np.int64,
+    "tenure": np.int32,
+    "previous": np.int8,
+    "settled": np.int8,
+    "waiting": np.int8,
+}
 NEVER = -1  # recency and tenure of members who have not bought
 
 
@@ -42,9 +52,10 @@ class Population:
         ids = np.array(
             [(row[0].int >> 64, row[0].int & (2**64 - 1)) for row in rows], dtype=np.uint64
         ).reshape(-1, 2)
-        columns = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 5)
-        previous = columns[:, 4]
-        return cls(ids, *columns.T, settled=previous, waiting=np.zeros_like(previous)).ordered()
+        given = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 5).T
+        columns = [*given, given[4], np.zeros(len(rows))]
+        kinds = zip(columns, KINDS.values(), strict=True)
+        return cls(ids, *(column.astype(kind) for column, kind in kinds)).ordered()
 
     def ordered(self) -> "Population":
         """The same members by ascending id: no result may hang on the order of the rows."""
@@ -82,5 +93,5 @@ class Population:
         """SHA-256 of ids and features, hexadecimal: what the result may depend on."""
         found = sha256(b"rfm 1")
         for values in (self.ids, self.recency, self.frequency, self.monetary, self.tenure):
-            found.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
+            found.update(values.astype("<u8" if values is self.ids else "<i8").tobytes())
         return found.hexdigest()

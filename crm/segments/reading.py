@@ -14,7 +14,7 @@ from psycopg import Connection
 from sqlalchemy import text
 
 from crm.db import db
-from crm.segments.features import Population
+from crm.segments.features import KINDS, Population
 from crm.segments.vocabulary import CODES
 
 HEADER, TRAILER = 19, 2  # bytes of PostgreSQL's binary COPY format
@@ -84,17 +84,9 @@ def population(as_of: datetime, zone: ZoneInfo, run_id: UUID = NO_RUN) -> Popula
             raw += block
     count = (len(raw) - HEADER - TRAILER) // RECORD.itemsize
     rows = np.frombuffer(raw, RECORD, count=count, offset=HEADER)
-    numbers = (
-        "recency",
-        "frequency",
-        "monetary",
-        "tenure",
-        "previous",
-        "settled",
-        "waiting",
-    )
     return Population(
-        rows["ids"].astype(np.uint64), *(rows[name].astype(np.int64) for name in numbers)
+        rows["ids"].astype(np.uint64),
+        *(rows[name].astype(kind) for name, kind in KINDS.items()),
     )
 
 

@@ -28,7 +28,7 @@ def refit(
     `before` is the model so far: the clusters start from its centroids and carry on its names, and
     who moves only because of the new model is told apart. `tell` hears how far the search is.
     """
-    repeat, buyers = people.take(people.returned), people.take(people.bought)
+    repeat, buyers = people.take(people.returned), Spread.of(people.take(people.bought))
     asked = replace(asked, previous_k=before.k if before else asked.previous_k)
     model, groups = _made(repeat, buyers, asked, before, tell)
     model = replace(model, rhythm=structure.rhythm(people), drift=drift.reference(repeat))
@@ -47,7 +47,7 @@ def refit(
 
 def _made(
     repeat: Population,
-    buyers: Population,
+    buyers: Spread,
     asked: Parameters,
     before: Model | None,
     tell: clusters.Tell,
@@ -67,7 +67,7 @@ def _made(
     carried, shifts = carrying.carried(before, scale, chosen.centers, asked.farthest)
     names = naming.name_apart(
         _medians(repeat, Spread.of(repeat), chosen),
-        _medians(repeat, Spread.of(buyers), chosen),
+        _medians(repeat, buyers, chosen),
         carried,
     )
     quality = {
@@ -107,7 +107,7 @@ def _medians(people: Population, among: Spread, fit: clusters.Fit) -> np.ndarray
 
 
 def _by_rules(
-    repeat: Population, buyers: Population, reason: str, table: list[dict[str, Any]]
+    repeat: Population, buyers: Spread, reason: str, table: list[dict[str, Any]]
 ) -> tuple[Model, Groups]:
     model = Model("rules", reason, structure.UNKNOWN, None, {"k_table": table})
     return model, segmentation.by_rules(repeat, buyers)

@@ -64,21 +64,21 @@ def score(people: Population, model: Model, asked: Parameters) -> Segmentation:
 
 def placed(people: Population, model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Everybody's place in the vocabulary by a model, and the margins of repeat buyers."""
-    groups = grouped(people.take(people.returned), people.take(people.bought), model)
+    groups = grouped(people.take(people.returned), people, model)
     return spread(people, groups, model.rhythm)
 
 
-def grouped(repeat: Population, buyers: Population, model: Model) -> Groups:
+def grouped(repeat: Population, people: Population, model: Model) -> Groups:
     """Name repeat buyers by a model: by the nearest centroid, or each by his own percentiles."""
     if model.scale is None or model.centers is None or model.names is None:
-        return by_rules(repeat, buyers)
+        return by_rules(repeat, Spread.of(people.take(people.bought)))
     labels, margins = nearest(model.scale.apply(repeat), model.centers)
     return Groups(model.names[labels], margins)
 
 
-def by_rules(repeat: Population, buyers: Population) -> Groups:
+def by_rules(repeat: Population, buyers: Spread) -> Groups:
     """Each repeat buyer by the name that suits his own percentiles; equal buyers, equal names."""
-    among = Spread.of(repeat).positions(repeat), Spread.of(buyers).positions(repeat)
+    among = Spread.of(repeat).positions(repeat), buyers.positions(repeat)
     return Groups(*naming.name_each(*among))
 
 

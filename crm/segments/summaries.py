@@ -64,7 +64,7 @@ def movement(previous: np.ndarray, codes: np.ndarray, by_refit: np.ndarray) -> l
     because the model is another one. Nobody who stays, or comes first, counts as either.
     """
     kinds = len(CODES)
-    flat = (previous + 1) * kinds + codes
+    flat = (previous.astype(np.int64) + 1) * kinds + codes
     members = np.bincount(flat, minlength=(kinds + 1) * kinds)
     refit = np.bincount(flat[by_refit], minlength=(kinds + 1) * kinds)
     rows = []

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 from api_client import Api
 from shop import Shop, buy, calculate_segments, order
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from visitor import Visitor, words
 
 from crm import clock
-from crm.console import segment_figures, segment_quality
+from crm.console import segment_figures, segment_quality, segment_runs_page
 from crm.db import db
+from crm.orders.jobs import check_aggregates
+from crm.segments import work
 from crm.segments.models import SegmentationRun
 from crm.segments.vocabulary import CODES
 
@@ -19,6 +21,11 @@ As = Callable[..., Visitor]
 
 def runs() -> int:
     return db.session.scalar(select(func.count()).select_from(SegmentationRun)) or 0
+
+
+def runs_of(state: str) -> list[SegmentationRun]:
+    query = select(SegmentationRun).where(SegmentationRun.state == state)
+    return list(db.session.scalars(query.order_by(SegmentationRun.id)))
 
 
 def test_a_shop_without_a_run_is_told_how_segments_come_about(signed_in: As):
@@ -89,8 +96,103 @@ def test_a_segments_members_lead_to_their_pages(signed_in: As, shop: Shop, admin
     assert f'href="/console/members/{shop.lin}"' in page.text
 
 
+def test_a_run_that_waits_can_be_cancelled(signed_in: As, shop: Shop):
+    visitor = signed_in("marketer")
+    visitor.post("/segments/runs")
+    fragment = visitor.get("/segments/progress", **{"HX-Request": "true"})
+    run = runs_of("queued")[0]
+    assert f"/console/segments/runs/{run.id}/cancel" in fragment.text
+    assert visitor.post(f"/segments/runs/{run.id}/cancel").status_code == 303
+    assert runs_of("queued") == []
+    assert "Calculate again" in words(visitor.get("/segments"))
+    assert "cancelled" in words(visitor.get("/segments/runs"))
+
+
+def test_a_run_is_taken_back_from_the_list_of_all(signed_in: As, shop: Shop):
+    visitor = signed_in("marketer")
+    calculate_segments()
+    page = visitor.get("/segments/runs")
+    assert "Undo this calculation" in words(page)
+    assert "in force" in words(page)
+    run = runs_of("done")[-1]
+    assert visitor.post(f"/segments/runs/{run.id}/rollback").status_code == 303
+    assert "is being taken back" in words(visitor.get("/segments/runs"))
+    work.roll_back()
+    page = words(visitor.get("/segments/runs"))
+    assert "taken back" in page
+    assert "is being taken back" not in page
+    assert visitor.post(f"/segments/runs/{run.id}/rollback").status_code == 409
+
+
+def test_readers_see_all_runs_and_change_none(signed_in: As, shop: Shop):
+    visitor = signed_in("analyst")
+    page = words(visitor.get("/segments/runs"))
+    assert "Groups made anew" in page
+    assert "Undo this calculation" not in page
+    run = runs_of("done")[-1]
+    for act in ("cancel", "rollback"):
+        assert visitor.post(f"/segments/runs/{run.id}/{act}").status_code == 403
+    assert visitor.post("/segments/loyal/names", {"/en": "X"}).status_code == 403
+
+
+def test_groups_are_made_anew_when_a_marketer_asks_for_it(signed_in: As, shop: Shop):
+    signed_in("marketer").post("/segments/runs", {"kind": "refit"})
+    assert runs_of("queued")[0].asked == "refit"
+
+
+def test_a_segment_is_called_what_the_shop_calls_it(signed_in: As, shop: Shop):
+    visitor = signed_in("marketer")
+    names = {"/en": "Window shoppers", "/zh-Hans": "", "/zh-Hant": "逛街客"}
+    answer = visitor.post("/segments/prospects/names", names)
+    assert answer.location == "/console/segments/prospects?said=renamed"
+    page = visitor.get("/segments/prospects?said=renamed")
+    assert "The name was saved." in words(page)
+    assert 'value="逛街客"' in page.text
+    assert "Window shoppers" in words(visitor.get("/segments"))
+    visitor.post("/segments/prospects/names", {"/en": "", "/zh-Hans": "", "/zh-Hant": ""})
+    assert "Prospects" in words(visitor.get("/segments"))
+
+
+def test_a_name_that_is_too_long_is_said_beside_its_field(signed_in: As, shop: Shop):
+    page = signed_in("marketer").post("/segments/loyal/names", {"/en": "x" * 41})
+    assert "at most 40 characters" in words(page)
+    assert f'value="{"x" * 41}"' in page.text
+
+
+def test_revenue_is_shown_by_purchases_and_by_amounts(signed_in: As, shop: Shop):
+    page = words(signed_in("analyst").get("/segments"))
+    assert "How recently, how often" in page
+    assert "How recently, for how much" in page
+    assert "Customers are still alike" not in page, "the first run has nothing to compare with"
+
+
+def test_a_members_page_says_where_he_stands(signed_in: As, shop: Shop):
+    page = words(signed_in("marketer").get(f"/members/{shop.lin}"))
+    assert "better than" in page
+    assert "members like this buy about every" in page
+
+
+def test_every_reason_and_state_of_a_run_has_its_words():
+    assert set(segment_runs_page.WHY) == {
+        "first", "asked", "monthly", "drift", "no_clusters", "daily"
+    }  # fmt: skip
+    assert set(segment_runs_page.STATES) == {"queued", "running", "done", "failed", "cancelled"}
+    assert set(segment_runs_page.STAGES) == {"reading", "grouping", "assigning"}
+
+
 def test_every_segment_and_reason_has_its_words():
     assert set(segment_figures.PLAYS) == set(CODES)
     assert {"few_repeat_buyers", "equal_features", "no_stable_clusters"} == set(
         segment_quality.REASONS
     )
+
+
+def test_the_page_of_trust_says_whether_totals_are_what_the_orders_say(signed_in: As, shop: Shop):
+    visitor = signed_in("manager")
+    assert "none has been yet" in words(visitor.get("/trust"))
+    check_aggregates(clock.now())
+    assert "Every total is what the orders say" in words(visitor.get("/trust"))
+    db.session.execute(text("UPDATE purchase_summary SET monetary = monetary + 1"))
+    db.session.commit()
+    check_aggregates(clock.now())
+    assert "2 differed from the orders" in words(visitor.get("/trust"))

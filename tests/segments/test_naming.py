@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm.segments import naming, positions
@@ -47,6 +47,7 @@ def test_two_groups_of_one_kind_get_two_names_and_the_better_fit_keeps_its_own()
     assert names([(0.15, 0.2, 0.2), (0.3, 0.3, 0.3)]) == ["hibernating", "about_to_sleep"]
 
 
+@settings(deadline=None)
 @given(places)
 def test_no_name_is_used_twice(where):
     found = names(where)
@@ -54,6 +55,7 @@ def test_no_name_is_used_twice(where):
     assert all(BY_CODE[code].about == "repeat" for code in found)
 
 
+@settings(deadline=None)
 @given(places)
 def test_champions_are_among_the_best_fifth_in_all_three(where):
     for position, code in zip(where, names(where), strict=True):
@@ -64,6 +66,7 @@ def test_champions_of_repeat_buyers_must_be_champions_among_all_buyers_too():
     assert names([(0.9, 0.9, 0.9)], [(0.7, 0.9, 0.9)]) == ["loyal"]
 
 
+@settings(deadline=None)
 @given(st.tuples(st.floats(0.5, 0.999), share, share))
 def test_who_was_here_recently_is_neither_at_risk_nor_asleep(position):
     assert names([position])[0] not in {"at_risk", "cannot_lose", "hibernating"}
@@ -76,6 +79,7 @@ def test_equal_members_get_equal_names_by_rule():
     assert set(margins.tolist()) == {1.0}, "in the very middle of what the name stands for"
 
 
+@settings(deadline=None)
 @given(st.tuples(share, share, share), st.tuples(share, share, share))
 def test_one_member_alone_is_named_as_he_is_among_all(position, among_buyers):
     (code,), (margin,) = naming.name_each(np.array([position]), np.array([among_buyers]))
@@ -103,6 +107,7 @@ def test_a_carried_name_that_would_be_a_lie_is_given_up(position, name):
     assert carried(position, name) != name
 
 
+@settings(deadline=None)
 @given(places, st.integers(0, 8))
 def test_no_name_is_used_twice_when_one_is_carried_on(where, name):
     here = np.array(where)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm.segments import ranks
@@ -24,6 +24,7 @@ def test_a_population_of_nobody_has_no_percentiles_and_no_error():
     assert Table.read(ranks.table(np.array([], dtype=int))).midrank(7) == 0.5
 
 
+@settings(deadline=None)
 @given(amounts)
 def test_percentiles_keep_the_order_and_stay_between_0_and_1(values):
     found = ranks.midranks(np.array(values))
@@ -32,6 +33,7 @@ def test_percentiles_keep_the_order_and_stay_between_0_and_1(values):
     assert all(low[1] <= high[1] for low, high in pairwise(pairs))
 
 
+@settings(deadline=None)
 @given(amounts)
 def test_the_stored_table_answers_as_the_whole_population_does(values):
     stored = Table.read(ranks.table(np.array(values)))
@@ -39,6 +41,7 @@ def test_the_stored_table_answers_as_the_whole_population_does(values):
         assert stored.midrank(value) == pytest.approx(expected, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(amounts, st.integers(0, 10**12))
 def test_a_value_that_nobody_has_stands_between_its_neighbours(values, value):
     stored = Table.read(ranks.table(np.array(values)))

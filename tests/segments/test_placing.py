@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from populations import QUICK, lively_shop
 
@@ -59,6 +59,7 @@ ONCE = Features(recency_days=3, frequency=1, monetary=900, tenure_days=3, regist
 counts = st.integers(1, 60)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 700), counts, st.integers(1, 400_000))
 def test_the_day_on_which_time_moves_a_member_is_the_day_on_which_it_does(
     clusters, recency, frequency, monetary

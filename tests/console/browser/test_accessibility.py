@@ -51,6 +51,7 @@ PAGES = {
     "list of members": "/console/audiences/{guests}",
     "new audience": "/console/audiences/new",
     "change an audience": "/console/audiences/{audience}/edit",
+    "calculations of the segments": "/console/segments/runs",
     "programme": "/console/programme",
     "ladder": "/console/programme/tiers",
     "version of the ladder": "/console/programme/tiers/versions/1",
