@@ -176,3 +176,41 @@ def test_of_several_thresholds_of_one_metric_the_deciding_one_is_shown():
         tiers = [base, {**base, "code": "b", "qualify": {match: twice}}]
         form = shown({"tiers": tiers}, manner)
         assert form.values["/tiers/1/qualify/orders"] == decides
+
+
+def test_coupons_of_tiers_are_chosen_by_name(signed_in: As, admin: Api):
+    kinds = [
+        admin.post("/coupon-templates", {"name": name, "kind": "amount", "value": 500}).json["id"]
+        for name in ("Cake", "Month's tea")
+    ]
+    visitor = signed_in("marketer")
+    page = visitor.get(PATH).text
+    assert f'<option value="{kinds[0]}">Cake</option>' in page
+    fields = filled_in(page, PATH)
+    fields["/tiers/2/benefits/birthday_coupon"] = kinds[0]
+    fields["/tiers/2/benefits/monthly_coupons"] = kinds[1]
+    assert visitor.post(PATH, fields).status_code == 303
+    benefits = admin.get("/tiers").get_json()["tiers"][2]["benefits"]
+    assert benefits["birthday_coupon"] == kinds[0]
+    assert benefits["monthly_coupons"] == [kinds[1]]
+    told = words(visitor.get(f"{PATH}/versions/{versions()}"))
+    assert "Birthday coupon – Cake" in told
+    assert "Monthly coupons – Month’s tea" in told.replace("'", "’")
+    for kind in kinds:
+        admin.patch(f"/coupon-templates/{kind}", {"ended": True})
+    page = visitor.get(PATH).text
+    assert f'<option value="{kinds[0]}" selected>Cake</option>' in page
+    assert filled_in(page, PATH)["/tiers/2/benefits/birthday_coupon"] == kinds[0]
+
+
+def test_a_tier_that_brings_one_coupon_twice_a_month_keeps_it_so(signed_in: As, admin: Api):
+    kind = admin.post("/coupon-templates", {"name": "Tea", "kind": "amount", "value": 500})
+    twice = [kind.json["id"]] * 2
+    tiers = admin.get("/tiers").get_json()["tiers"]
+    tiers[2]["benefits"] = {"monthly_coupons": twice}
+    assert admin.put("/tiers", {"tiers": tiers}).status_code == 200
+    visitor = signed_in("marketer")
+    fields = filled_in(visitor.get(PATH).text, PATH)
+    fields["/grace_days"] = "9"
+    assert visitor.post(PATH, fields).status_code == 303
+    assert admin.get("/tiers").get_json()["tiers"][2]["benefits"]["monthly_coupons"] == twice

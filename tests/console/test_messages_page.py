@@ -11,7 +11,7 @@ from visitor import Visitor, words
 
 from crm import clock
 from crm.db import db, transaction
-from crm.messages import delivery, planning
+from crm.messages import delivery, planning, throttle
 from crm.messages.planning import Source
 
 As = Callable[..., Visitor]
@@ -126,3 +126,14 @@ def test_another_question_is_refused(signed_in: As):
 def test_it_is_told_in_the_readers_language(signed_in: As, told, locale: str, said: str):
     told("failed")
     assert said in words(signed_in("admin", locale).get("/messages"))
+
+
+def test_the_outbox_says_why_a_provider_cannot_be_reached(signed_in: As, told):
+    throttle.take("smtp", 1, None)
+    throttle.away("smtp", "certificate_untrusted")
+    visitor = signed_in("manager")
+    page = words(visitor.get("/messages"))
+    assert "can’t be reached, is tried again at" in page
+    assert "nobody whom we trust vouches for its certificate" in page
+    throttle.back("smtp")
+    assert "vouches" not in words(visitor.get("/messages"))

@@ -6,6 +6,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -196,8 +197,8 @@ def test_nobody_there_is_another_trouble_than_nobody_who_serves():
 
 def test_a_file_of_certificates_must_be_one(tmp_path, certificate):
     (tmp_path / "empty.pem").write_text("nothing")
-    base = {"database_url": "postgresql://x/y", "secret_key": "x" * 32}
+    good = Config(database_url="postgresql://x/y", secret_key="x" * 32)
     for wrong in (tmp_path / "empty.pem", tmp_path / "missing.pem"):
         with pytest.raises(BadSetting, match="CRM_SMTP_CA_FILE"):
-            Config(**base, smtp_ca_file=str(wrong))
-    assert Config(**base, smtp_ca_file=str(certificate().path)).smtp_ca_file
+            replace(good, smtp_ca_file=str(wrong))
+    assert replace(good, smtp_ca_file=str(certificate().path)).smtp_ca_file
