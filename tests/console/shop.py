@@ -122,7 +122,8 @@ def with_audiences(api: Api, shop: Shop) -> Shop:
     size = {"field": "member.attributes.size", "op": "ne", "value": 38}
     joined = {"field": "member.joined_at", "op": "within_days", "value": 30}
     inner = {"any": [tag, spent, {"not": {"any": [size, joined]}}]}
-    body = {"name": EVIL, "description": EVIL, "filter": {"all": [lately, inner]}}
+    name = f"{EVIL} 2"  # the campaign has one of that name
+    body = {"name": name, "description": EVIL, "filter": {"all": [lately, inner]}}
     audience = _ok(api.post("/audiences", body))["id"]
     guests = _ok(api.post("/audiences", {"name": "Guests", "kind": "list"}))["id"]
     _ok(api.post(f"/audiences/{guests}/members", {"members": [shop.lin]}))
