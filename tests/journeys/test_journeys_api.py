@@ -7,10 +7,11 @@ from api_client import Api
 from clocks import set_to
 from order_bodies import order_body, stamp
 from sqlalchemy import text
-from travellers import NOON, coupon_template, run_at, traveller
+from travellers import NOON, coupon_template, given, run_at, traveller
 
 from crm.campaigns.journeys.directory import JOURNEYS
 from crm.db import db
+from crm.messages.errors import TemplateArchived
 
 DAY = timedelta(days=1)
 BIRTHDAY = "/journeys/birthday"
@@ -173,3 +174,25 @@ def test_occasions_are_listed_with_their_reasons(admin: Api):
     assert len(rest["data"]) == 1
     assert rest["data"][0]["member_id"] != found["data"][0]["member_id"]
     assert len(admin.get("/journeys/member_day/occasions").get_json()["data"]) == 3
+
+
+def test_a_template_that_was_archived_stops_its_journey_alone_and_is_named(admin: Api):
+    change(admin, "birthday", enabled=True, settings={"points": 5})
+    change(admin, "member_day", enabled=True, settings={"days_of_month": [22]})
+    one = traveller(born=(11, 22))
+    template = admin.get(BIRTHDAY).get_json()["settings"]["template"]
+    put = admin.put(f"/templates/{template}", {"archived": True})
+    assert put.status_code == 200, put.data
+    with pytest.raises(TemplateArchived):
+        run_at(NOON, set_to)
+    assert (given("birthday", one), given("member_day", one)) == ([], ["2026-11-22"])
+    change(admin, "birthday", enabled=False)
+    answer = admin.patch(BIRTHDAY, {"enabled": True})
+    assert answer.status_code == 422
+    assert [(e["pointer"], e["code"]) for e in answer.get_json()["errors"]] == [
+        ("/settings/template", "template_archived")
+    ]
+    assert admin.put(f"/templates/{template}", {"archived": False}).status_code == 200
+    change(admin, "birthday", enabled=True)
+    run_at(NOON, set_to)
+    assert given("birthday", one) == ["2026-11-22"]

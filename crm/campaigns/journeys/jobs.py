@@ -1,11 +1,14 @@
 """The clock of journeys. Any number of schedulers and workers, killed at any point: once each."""
 
+import logging
 from datetime import datetime
 
 from crm import clock
 from crm.campaigns.journeys import coming, due, running, switching, withdrawing
 from crm.db import db, transaction
 from crm.queue import job
+
+logger = logging.getLogger(__name__)
 
 
 def next_tick(now: datetime) -> datetime | None:
@@ -22,11 +25,18 @@ def tick(slot: datetime) -> int:
     now = clock.now()
     with transaction():
         codes = [one.journey.code for one in switching.enabled()]
-    handled = 0
+    handled, failed = 0, None
     for code in codes:
-        with transaction():
-            withdrawing.withdraw(code, now=now)
-        handled += _run(code, now)
+        try:
+            with transaction():
+                withdrawing.withdraw(code, now=now)
+            handled += _run(code, now)
+        except Exception as error:
+            # Such as a template that was archived: the others shall not wait for that.
+            logger.exception("the journey %s could not go on", code)
+            failed = error
+    if failed is not None:
+        raise failed
     return handled
 
 

@@ -22,8 +22,8 @@ from crm.db import db
 from crm.errors import FieldError, Invalid
 from crm.http import principal
 from crm.http.schema import invalid
-from crm.messages import sources
-from crm.messages.errors import TemplateNotFound
+from crm.messages import planning, sources
+from crm.messages.errors import TemplateArchived, TemplateNotFound
 from crm.messages.templates import store
 
 # The day on which a journey was changed counts anew, wherever on earth it began.
@@ -108,6 +108,8 @@ def change(code: str, given: Mapping[str, Any], *, now: datetime) -> Switched:
     on = row.enabled if on is None else on
     if on and wanted["template"] is None:
         wanted |= {"template": wordings.template_of(journey, now=now)}
+    elif on and not row.enabled:
+        _require_usable(wanted["template"])
     kept = settings.document(journey.schema, wanted)
     if (on, kept) == (row.enabled, settings.document(journey.schema, before.settings)) and (
         row.version
@@ -177,7 +179,17 @@ def _template_mistakes(found: Settings, before: Settings) -> Iterable[FieldError
         yield FieldError(pointer, TemplateNotFound.code, TemplateNotFound.detail)
         return
     if template.archived_at is not None:
-        yield FieldError(pointer, TemplateNotFound.code, TemplateNotFound.detail)
+        facts: dict[str, object] = {"template": template.code}
+        yield FieldError(pointer, TemplateArchived.code, TemplateArchived.detail, facts)
+
+
+def _require_usable(template: UUID) -> None:
+    """Raises `Invalid` for a template that was archived since it was chosen."""
+    found = planning.wording(template)
+    if found.archived is not None:
+        facts: dict[str, object] = {"template": found.archived}
+        detail = TemplateArchived.detail
+        raise Invalid([FieldError("/settings/template", TemplateArchived.code, detail, facts)])
 
 
 def _coupon_mistakes(found: Settings, before: Settings, now: datetime) -> Iterable[FieldError]:
