@@ -17,7 +17,6 @@ LABELS = {
     "/by_tier": N_("What a tier brings takes the place of these gifts"),
     "/days_after_delivery": N_("Days after delivery"),
     "/cooldown_days": N_("Days of rest"),
-    "/survey_points": N_("Points for an answer"),
     "/skip_above": N_("Not to who buys anyway"),
     "/days": N_("Days without a purchase"),
     "/min_points": N_("From how many points on"),
@@ -34,7 +33,6 @@ HINTS = {
     "/days_after": N_("0: at once."),
     "/days_before": N_("So many days before the day that it is about."),
     "/cooldown_days": N_("A member is left alone for so long before the next one."),
-    "/survey_points": N_("Empty: as the rules of the programme say. 0: none."),
     "/skip_above": N_("A chance in per cent of buying within seven days."),
     "/days_of_month": N_("31 is the last day of a shorter month."),
 }
@@ -48,6 +46,11 @@ CHOICES = {
     "/days_of_month": {str(day): str(day) for day in range(1, 32)},
 }
 WORDS = Words(LABELS, HINTS, CHOICES)
+ASKING = Words(
+    LABELS | {"/points": N_("Points for an answer")},
+    HINTS | {"/points": N_("Empty: as the rules of the programme say. 0: none.")},
+    CHOICES,
+)
 REASONS = {
     "too_late": N_("It was too late when it was found"),
     "duplicate_person": N_("A record merged into this one had it"),

@@ -16,7 +16,7 @@ from crm.campaigns.journeys.switching import Switched
 from crm.console import charts, formats, forms, mistakes, person
 from crm.console.blueprint import blp
 from crm.console.forms import Form
-from crm.console.journey_words import MARKS, REASONS, STATES, WORDS
+from crm.console.journey_words import ASKING, MARKS, REASONS, STATES, WORDS
 from crm.console.leaves import Leaf, Manner
 from crm.console.settings_page import manner_at
 from crm.console.words import say
@@ -143,7 +143,7 @@ def _page(one: Switched, form: Form, now: datetime) -> str:
         day=(asked["day"] or today).isoformat(),
         tried=_tried(tried, now) if tried else None,
         form=form,
-        words=WORDS,
+        words=ASKING if one.journey.code == "after_sale" else WORDS,
         fields=leaves_of(one),
         options=_options(form, now),
         holidays=one.document()["settings"].get("holidays"),

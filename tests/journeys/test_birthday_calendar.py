@@ -43,7 +43,7 @@ def found_in(year: int, given_settings: dict) -> dict:
     rows = due.page(
         JOURNEY, given_settings, list(moments.of_days(zones.names, timing, days)), zones,
         now=LONG_AGO, late_by=LONG_AGO, most=10_000,
-    )  # fmt: skip
+    ).rows  # fmt: skip
     found: dict = {}
     for row in rows:
         one = obvious_calendar.Occasion(row.day, int(row.ref or 0), row.at, row.late)

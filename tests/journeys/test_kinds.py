@@ -177,7 +177,7 @@ def test_after_delivery_a_member_is_asked_once_per_order(delivered):
 def test_the_question_carries_a_link_to_a_survey_that_a_dry_run_does_not_open(
     admin: Api, delivered
 ):
-    switch("after_sale", days_after_delivery=1, survey_points=30)
+    switch("after_sale", days_after_delivery=1, points=30)
     one = traveller()
     order = delivered("A1", one, NOON)
     tried = admin.post("/journeys/after_sale/dry-run", {"date": "2026-11-23"}).get_json()
@@ -186,7 +186,7 @@ def test_the_question_carries_a_link_to_a_survey_that_a_dry_run_does_not_open(
     ticked(MORNING + DAY)
     row = db.session.execute(text("SELECT id, occasion, order_id, points FROM survey")).one()
     assert (row.occasion, str(row.order_id)) == (f"aftersale:after_sale:{order}", order)
-    assert row.points == 30
+    assert (row.points, occasions("after_sale", one)[0][3]) == (30, 0)
     assert said(one)["links"]["survey"] == links.url(row.id)
 
 

@@ -158,6 +158,18 @@ def test_a_tick_that_died_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch):
     assert [len(messages(one)) for one in members] == [1] * 7
 
 
+def test_a_day_for_all_goes_on_behind_members_who_have_had_theirs(monkeypatch: pytest.MonkeyPatch):
+    switch("member_day", days_of_month=[22])
+    members = sorted(traveller() for _ in range(7))
+    monkeypatch.setattr(running, "CHUNK", 3)
+    with transaction():
+        handled, after = running.step("member_day", due.NOBODY, now=NOON)
+    assert (handled, after) == (3, members[2])
+    assert ticked(NOON) == 4
+    assert ticked(NOON) == 0
+    assert [given("member_day", one) for one in members] == [["2026-11-22"]] * 7
+
+
 def test_whoever_can_not_have_his_coupon_gets_nothing_and_it_says_why():
     coupon = coupon_template(stock=1)
     switch("birthday", points=5, coupon_template=str(coupon))

@@ -81,9 +81,9 @@ class Journey:
 
     `facts_come_late`: what it is about may be told after its time. `must_be_told`: who can't be
     written to is skipped, for the gift is of no use without a word. `stops_on_case`: so is who
-    waits for an answer to a complaint. `decides_alone`: `decide` refuses some. `withdrawn`: a
+    waits for an answer to a complaint. `for_all`: it finds all members at once. `prepare`: what is
+    written for those who get something before they do; a dry run leaves it out. `withdrawn`: a
     query on an occasion `o` whose message waits, for the `reason` why it is not to go any more.
-    `prepare`: what is written for those who get something before they do; a dry run leaves it out.
     """
 
     code: str
@@ -95,7 +95,7 @@ class Journey:
     offset: Callable[[Settings], int] = same_day
     hour: Callable[[Settings], time | None] = at_send_at
     decide: Decide = as_set
-    decides_alone: bool = False
+    for_all: bool = False
     facts_come_late: bool = False
     must_be_told: bool = True
     stops_on_case: bool = True

@@ -76,7 +76,7 @@ def _page(
 
     Where all get the same they have been counted, and only the sample is looked for.
     """
-    rows = due.page(
+    rows, following = due.page(
         one.journey, one.settings, found, zones, now=seen_at,
         late_by=datetime.min.replace(tzinfo=seen_at.tzinfo), after=after, most=PAGE,
     )  # fmt: skip
@@ -92,6 +92,6 @@ def _page(
                     done.coupons[decision.coupon] += 1
         if decision.reason is None and len(done.sample) < SAMPLE:
             done.sample.append(row.member_id)
-    if not rows or (same_for_all and len(done.sample) == min(SAMPLE, done.would_give)):
+    if same_for_all and len(done.sample) == min(SAMPLE, done.would_give):
         return None
-    return rows[-1].member_id
+    return following

@@ -8,7 +8,7 @@ merged into this one had the occasion; an open complaint; no consent.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
@@ -21,7 +21,8 @@ from crm.messages import planning
 from crm.messages.states import CONSENT
 
 TOO_LATE, DUPLICATE, OPTED_OUT = "too_late", "duplicate_person", "opted_out"
-NOBODY = UUID(int=0)
+NOBODY, LAST = UUID(int=0), UUID(int=2**128 - 1)
+UPTO = text("SELECT id FROM member WHERE id > :after ORDER BY id OFFSET :more LIMIT 1")
 
 # A member with his day, by his zone, his home store's, else the shop's.
 MEMBERS = """
@@ -71,7 +72,7 @@ _NEW = """
 _PAGE = """{found}
     SELECT d.member_id, d.occasion, d.day, d.at, d.late, d.facts, d.ref, {reason} AS reason
     FROM due d
-    WHERE d.member_id > :after AND {new}
+    WHERE d.member_id > :after AND d.member_id <= :upto AND {new}
     ORDER BY d.member_id, d.at, d.occasion LIMIT :most
 """
 _FIRST = """{found} SELECT min(d.at) FROM due d WHERE {new} AND d.late > :late_by"""
@@ -89,6 +90,14 @@ def _statement(form: str, sql: str) -> TextClause:
     return text(form.format(found=_FOUND.format(sql=sql), reason=_REASON, new=_NEW))
 
 
+class Page(NamedTuple):
+    """Occasions by member, none of whose is parted, and after which member to go on (None: nobody
+    is left)."""
+
+    rows: list[Due]
+    after: UUID | None
+
+
 def page(
     journey: Journey,
     settings: Settings,
@@ -99,20 +108,25 @@ def page(
     late_by: datetime,
     after: UUID = NOBODY,
     most: int,
-) -> list[Due]:
-    """At most `most` of the next occasions, by member; one member's stay together.
+) -> Page:
+    """The next occasions, at most `most`. A journey for all members looks at so many members at a
+    time, by their key; there may be none among them though others are left.
 
     `late_by`: what is too late by then gets the reason `too_late`.
     """
     values = _values(journey, settings, found, zones, now, late_by)
     if values is None:
-        return []
-    values |= {"after": after, "most": most + 1}
+        return Page([], None)
+    upto = None
+    if journey.for_all:
+        upto = db.session.scalar(UPTO, {"after": after, "more": most - 1})
+    values |= {"after": after, "upto": upto or LAST, "most": most + 1}
     rows = [Due(*row) for row in db.session.execute(_statement(_PAGE, journey.sql), values)]
     if len(rows) <= most:
-        return rows
+        return Page(rows, upto)
     next_one = rows[most].member_id
-    return [row for row in rows if row.member_id != next_one] or rows[:most]
+    rows = [row for row in rows if row.member_id != next_one] or rows[:most]
+    return Page(rows, rows[-1].member_id)
 
 
 def counts(

@@ -65,12 +65,14 @@ def step(code: str, after: UUID, *, now: datetime) -> Step:
         journey, settings, zones,
         enabled_at=switched.enabled_at, done_until=switched.done_until, now=now,
     )  # fmt: skip
-    rows = due.page(journey, settings, found, zones, now=now, late_by=now, after=after, most=CHUNK)
-    if not rows:
+    rows, following = due.page(
+        journey, settings, found, zones, now=now, late_by=now, after=after, most=CHUNK
+    )
+    if rows:
+        _handle(switched, rows, now)
+    if following is None:
         switching.note_done(code, now)
-        return Step(0, None)
-    _handle(switched, rows, now)
-    return Step(len(rows), rows[-1].member_id)
+    return Step(len(rows), following)
 
 
 def _handle(switched: Switched, rows: Sequence[Due], now: datetime) -> None:

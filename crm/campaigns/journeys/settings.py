@@ -68,12 +68,12 @@ class Birthday(Common):
 class AfterSale(Common):
     """So many days after delivery; a member is asked again only after `cooldown_days` days.
 
-    `survey_points`: what an answer earns; None: what the rules for the activity `survey` give.
+    `points` are for the answer; None: what the rules for the activity `survey` give.
     """
 
     days_after_delivery = fields.Whole(0, 90, load_default=7)
     cooldown_days = fields.Whole(0, 365, load_default=14)
-    survey_points = fields.points(allow_none=True, load_default=None)
+    points = fields.points(allow_none=True, load_default=None)
 
 
 class Repurchase(Common):

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from crm.campaigns.journeys import resting, settings
-from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings, usual
+from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings
 from crm.campaigns.journeys.due import MEMBERS
 from crm.campaigns.journeys.moments import Moment
 from crm.campaigns.surveys import links, opening
@@ -64,7 +64,8 @@ def _decide(rows: Sequence[Due], given: Settings, now: datetime) -> list[Decisio
             found.append(Decision(reason=resting.COOLDOWN))
         else:
             rest.begin(row)
-            found.append(usual(row, given))
+            # The points are for the answer.
+            found.append(Decision(coupon=given["coupon_template"], variables=row.facts))
     return found
 
 
@@ -78,7 +79,7 @@ def _ask(
             row.occasion,
             order_id=UUID(row.ref),
             journey="after_sale",
-            points=given["survey_points"],
+            points=given["points"],
         )
         for row in rows
     ]
@@ -100,7 +101,6 @@ JOURNEY = Journey(
     offset=_offset,
     decide=_decide,
     prepare=_ask,
-    decides_alone=True,
     facts_come_late=True,
     withdrawn=WITHDRAWN,
     priority=100,

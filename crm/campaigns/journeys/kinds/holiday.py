@@ -41,4 +41,5 @@ JOURNEY = Journey(
     schema=settings.Holiday,
     sql=SQL,
     values=_values,
+    for_all=True,
 )

@@ -38,4 +38,5 @@ JOURNEY = Journey(
     schema=settings.MemberDay,
     sql=SQL,
     values=_values,
+    for_all=True,
 )

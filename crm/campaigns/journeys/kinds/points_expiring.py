@@ -93,7 +93,6 @@ JOURNEY = Journey(
     values=_values,
     offset=_offset,
     decide=_decide,
-    decides_alone=True,
     facts_come_late=True,
     stops_on_case=False,
     priority=150,

@@ -98,7 +98,6 @@ JOURNEY = Journey(
     sql=SQL,
     values=_values,
     decide=_decide,
-    decides_alone=True,
     withdrawn=WITHDRAWN,
     priority=60,
 )

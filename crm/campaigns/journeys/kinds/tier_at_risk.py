@@ -91,7 +91,6 @@ JOURNEY = Journey(
     values=_values,
     offset=_offset,
     decide=_decide,
-    decides_alone=True,
     facts_come_late=True,
     priority=120,
 )

@@ -85,7 +85,6 @@ JOURNEY = Journey(
     values=_values,
     hour=_at_once,
     decide=_decide,
-    decides_alone=True,
     facts_come_late=True,
     must_be_told=False,
     stops_on_case=False,
