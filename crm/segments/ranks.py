@@ -27,15 +27,16 @@ def midranks_in(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     return (below + upto) / (2 * len(ordered))
 
 
-def table(values: np.ndarray) -> dict[str, Any]:
+def table(values: np.ndarray, digits: int = 6) -> dict[str, Any]:
     """The distribution as at most `POINTS` knots, for `crm.segments.percentiles.Table`.
 
-    At each knot `below` is the exact share of smaller values and `upto` that of values not larger.
+    At each knot `below` is the share of smaller values and `upto` that of values not larger, exact
+    to so many digits.
     """
-    return table_of(np.sort(values))
+    return table_of(np.sort(values), digits)
 
 
-def table_of(ordered: np.ndarray) -> dict[str, Any]:
+def table_of(ordered: np.ndarray, digits: int = 6) -> dict[str, Any]:
     """The same of values that are in ascending order already."""
     starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
     distinct, below = ordered[starts], starts
@@ -47,8 +48,8 @@ def table_of(ordered: np.ndarray) -> dict[str, Any]:
     total = max(len(ordered), 1)
     return {
         "values": distinct.tolist(),
-        "below": np.round(below / total, 6).tolist(),
-        "upto": np.round(upto / total, 6).tolist(),
+        "below": np.round(below / total, digits).tolist(),
+        "upto": np.round(upto / total, digits).tolist(),
     }
 
 

@@ -234,6 +234,8 @@ def test_open_windows_are_read_a_page_at_a_time(now):
     gone = text("UPDATE member SET status = 'erased' WHERE id = :id")
     db.session.execute(gone, {"id": members[0]})
     assert [each.member_id for each in reading.open_on(day, 1, by_category=False)] == [members[1]]
+    jobs.usual_windows(now)
+    assert members[0] not in db.session.scalars(db.select(UsualWindow.member_id)).all()
 
 
 def move_clock(to) -> None:

@@ -69,4 +69,4 @@ def place(tables: Mapping[str, Any], features: Features) -> float:
         frequency.midrank(features["frequency"]),
         monetary.midrank(features["monetary"]),
     )
-    return sum(ranks) / 3
+    return round(sum(ranks) / 3, 9)

@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, text
 
 from crm.db import db
 from crm.i18n import N_, gettext
 from crm.segments.next_purchase import chances, reading
-from crm.segments.next_purchase.models import NextPurchaseModel, StoreRhythm
+from crm.segments.next_purchase.models import NextPurchaseModel
 from crm.segments.next_purchase.parameters import HORIZONS, ORDERED_BY
 from crm.segments.percentiles import Table
 
@@ -40,10 +40,16 @@ def reason(code: str | None) -> dict[str, str] | None:
     return None if code is None else {"code": code, "text": gettext(REASONS[code])}
 
 
+NEWEST = text("""
+    SELECT m.id AS model, r.lower_days, r.upper_days
+    FROM (SELECT (SELECT id FROM next_purchase_model ORDER BY as_of DESC LIMIT 1) AS id) m
+    LEFT JOIN store_rhythm r ON r.category = ''
+""")
+
+
 def current() -> NextPurchaseModel | None:
     """The newest model."""
-    newest = select(NextPurchaseModel.id).order_by(NextPurchaseModel.as_of.desc()).limit(1)
-    found = db.session.scalar(newest)
+    found = db.session.execute(NEWEST).one().model
     return None if found is None else _model(found)
 
 
@@ -62,7 +68,8 @@ def of_member(
 
     Chances come from the newest model and what he bought up to now; windows from his orders.
     """
-    model = current()
+    newest = db.session.execute(NEWEST).one()
+    model = None if newest.model is None else _model(newest.model)
     found = reading.windows([member_id], now=now, least_gaps=0) if features else []
     overall = next((each for each in found if each.category == reading.ANY), None)
     unknown = _unknown(features, overall)
@@ -73,7 +80,7 @@ def of_member(
         "place": _place(model, features),
         "usual_window": None if unknown or overall is None else _window(overall, today),
         "abstains": reason(unknown),
-        "store_window": _store_window(),
+        "store_window": _store_window(newest),
         "categories": [
             {"category": each.category} | _window(each, today)
             for each in found
@@ -103,11 +110,10 @@ def _window(window: reading.Window, today: date) -> dict[str, Any]:
     }
 
 
-def _store_window() -> dict[str, int] | None:
-    found = db.session.get(StoreRhythm, reading.ANY)
-    if found is None:
+def _store_window(newest: Row[Any]) -> dict[str, int] | None:
+    if newest.lower_days is None:
         return None
-    return {"from_days": round(found.lower_days), "to_days": round(found.upper_days)}
+    return {"from_days": round(newest.lower_days), "to_days": round(newest.upper_days)}
 
 
 def _chances(

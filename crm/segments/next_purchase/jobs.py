@@ -69,6 +69,7 @@ def usual_windows(slot: datetime) -> None:
             break
         after = members[-1]
     with transaction():
+        rhythm.forget()
         facts = {"written": written, "all": since is None}
         values = {"name": WINDOWS, "at": now, "facts": json.dumps(facts)}
         db.session.execute(NOTE, values)

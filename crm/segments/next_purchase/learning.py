@@ -22,6 +22,7 @@ LEAST_HISTORY = 28  # days before a window
 LEAST_EVENTS = 50  # purchases, and members without one, to learn a regression from
 LEAST_RETURNED = 30  # members who came back, to fit MBG/NBD to
 DIGITS = 9
+EXACT = 12  # digits of shares that are added up
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _seen(past: list[Window]) -> list[dict[str, Any]]:
 
 def tables(known: Snapshot) -> dict[str, Any]:
     """How these members are spread, for `places`."""
-    return {name: ranks.table(getattr(known, name)) for name in chances.RANKED}
+    return {name: ranks.table(getattr(known, name), EXACT) for name in chances.RANKED}
 
 
 def places(stored: dict[str, Any], known: Snapshot) -> np.ndarray:
@@ -149,7 +150,8 @@ def places(stored: dict[str, Any], known: Snapshot) -> np.ndarray:
     recency, frequency, monetary = (
         ranks.midranks_by(stored[name], getattr(known, name)) for name in chances.RANKED
     )
-    return (1 - recency + frequency + monetary) / 3
+    # Different ranks may have one sum: rounded, these are equals, whatever the order of adding.
+    return np.round((1 - recency + frequency + monetary) / 3, DIGITS)
 
 
 def scores(

@@ -52,6 +52,9 @@ CHANGED = text("""
     WHERE member_id > :after AND (CAST(:since AS timestamptz) IS NULL OR updated_at >= :since)
     ORDER BY member_id LIMIT :most
 """)
+GONE = text("""
+    DELETE FROM usual_window WHERE member_id IN (SELECT id FROM member WHERE status <> 'active')
+""")
 WRITE = text("""
     WITH found AS MATERIALIZED (
         SELECT * FROM usual_windows(:members, :now)
@@ -73,6 +76,11 @@ WRITE = text("""
         middle_days = excluded.middle_days, upper_days = excluded.upper_days,
         opens = excluded.opens, closes = excluded.closes
 """)
+
+
+def forget() -> None:
+    """Take away the windows of members who are gone: erased, or merged into others."""
+    db.session.execute(GONE)
 
 
 def measure(share: float, now: datetime) -> bool:

@@ -31,6 +31,11 @@ KEPT = timedelta(days=180)  # of models
 CHANCES = tuple(f"chance_{days}" for days in HORIZONS)
 SHOWN = (*CHANCES, "place")
 
+# A day's model is made once: whoever comes second waits for the first, and finds it.
+ALONE = text(
+    "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0;"
+    " SELECT pg_advisory_xact_lock(7301207)"
+)
 UPDATE = text("""
     UPDATE next_purchase n
     SET chance_7 = s.chance_7, chance_30 = s.chance_30, chance_90 = s.chance_90, place = s.place,
@@ -67,6 +72,7 @@ def perform(now: datetime) -> None:
     Running it again after a kill completes it; the day's model is made once.
     """
     with transaction():
+        db.session.execute(ALONE)
         zone = programme.current(now).zone
         people = reading.population(now, zone)
         buyers = people.take(people.bought)
