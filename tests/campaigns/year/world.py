@@ -30,6 +30,7 @@ class World:
         self.links: dict[str, str] = {}  # the survey of each order, once its message is seen
         self.cases: list[tuple[str, Complained | Answered]] = []
         self.numbers = 0
+        self.seen: set[str] = set()  # mails
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """A request that must go well; its answer."""
@@ -125,8 +126,15 @@ class World:
         self.cases += [(case["id"], answer) for case in after[: len(after) - len(before)]]
 
     def read_mail(self) -> None:
-        """The links to surveys in the newest mails."""
-        for mail in self.ask("GET", "/sandbox/messages?limit=200")["data"]:
-            number, link = NUMBER.search(mail["subject"] or ""), LINK.search(mail["text"] or "")
-            if number and link:
-                self.links[number[1]] = link[0]
+        """The links to surveys in the mails that came since it was last looked."""
+        cursor, known = "", False
+        while not known:
+            page = self.ask("GET", f"/sandbox/messages?limit=200{cursor}")
+            for mail in page["data"]:
+                known = known or mail["id"] in self.seen
+                self.seen.add(mail["id"])
+                number, link = NUMBER.search(mail["subject"] or ""), LINK.search(mail["text"] or "")
+                if number and link:
+                    self.links[number[1]] = link[0]
+            cursor = f"&cursor={page['next_cursor']}"
+            known = known or page["next_cursor"] is None
