@@ -4,6 +4,7 @@ Any number of workers do this at once. No transaction is open while a provider i
 one batch is with it, what came of the batch before is recorded and the next one is claimed.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from crm import clock
 from crm.db import config, db, transaction
@@ -22,6 +24,8 @@ from crm.messages.flight import Flight
 from crm.messages.links import Links
 from crm.messages.states import CHANNELS, Reason
 from crm.queue import stopping
+
+logger = logging.getLogger(__name__)
 
 CALL_SHARE = 0.7  # of a lease: a call that takes longer is over before somebody else decides
 STALE_SECONDS = 2  # a batch that waited longer is put back, to be judged anew
@@ -113,7 +117,7 @@ def deliver(channel: str, *, until: float, on_crowd: Callable[[], object]) -> Pa
             # What is slow is not claimed ahead: it would grow old while it waits.
             ahead = more and last.seconds < work.stale_seconds / 2
             coming = desk.ask(partial(work.next, last)) if ahead else work.record(last)
-            last = work.send(turn)
+            before, last = last, work.send(turn)
             found.looked_at += turn.claimed.looked_at
             found.sent += sum(isinstance(outcome, Accepted) for _, outcome in last.pairs)
             if not more:
@@ -121,10 +125,13 @@ def deliver(channel: str, *, until: float, on_crowd: Callable[[], object]) -> Pa
                 found.more = turn.is_full
                 found.again_in = turn.wait if turn.granted == 0 else None
                 return found
-            if coming:
-                turn = coming.result()
-            else:
-                turn, last = work.next(last), Sent(seconds=last.seconds)
+            try:
+                turn = coming.result() if coming else work.next(last)
+            except Exception:
+                work.save(before, last)
+                raise
+            if not coming:
+                last = Sent(seconds=last.seconds)
 
 
 class Work:
@@ -187,6 +194,15 @@ class Work:
         if sent.pairs:
             with transaction():
                 self._record(sent)
+
+    def save(self, *sent: Sent) -> None:
+        """Write down what came of batches, as far as the database lets us: it may just have been
+        restarted. Doing so again changes nothing."""
+        for one in sent:
+            try:
+                self.record(one)
+            except SQLAlchemyError:
+                logger.exception("what came of a batch was not written down")
 
     def _outcomes(self, turn: Turn, seconds: float) -> Sequence[Outcome]:
         batch, flight = turn.claimed.batch, turn.claimed.flight

@@ -23,8 +23,10 @@ SOONEST = text("""
               AND due_at <= :until ORDER BY due_at LIMIT 1) AS d
 """)
 AT_WORK = text("""
-    SELECT count(*) FROM task
-    WHERE queue = 'default' AND state = 'waiting' AND job = 'messages.deliver'
+    SELECT count(*) FROM (
+        SELECT FROM task
+        WHERE queue = 'default' AND state = 'waiting' AND job = 'messages.deliver' LIMIT :most
+    ) AS called
 """)
 FORGET = text("""
     DELETE FROM message_day WHERE (member_id, day) IN (
@@ -52,7 +54,7 @@ def _call_helper() -> None:
     """Let another worker help with a crowd, up to `HELPERS` of them."""
     with transaction():
         now = clock.now()
-        if db.session.execute(AT_WORK).scalar_one() < HELPERS:
+        if db.session.execute(AT_WORK, {"most": HELPERS}).scalar_one() < HELPERS:
             deliver.put(now.isoformat(), key=f"messages.deliver:{uuid7()}")
 
 

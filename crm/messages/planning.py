@@ -94,9 +94,10 @@ def wording(template_id: UUID, version: int | None = None) -> Wording:
 
 
 def _usable(template_id: UUID, version: int | None = None) -> Wording:
-    """As `wording`. Raises `TemplateArchived` too."""
+    """As `wording`. Raises `TemplateArchived` too, unless a version is named: who began with one
+    goes on with it."""
     said = wording(template_id, version)
-    if said.archived is not None:
+    if said.archived is not None and version is None:
         raise TemplateArchived(template=said.archived)
     return said
 

@@ -7,6 +7,7 @@ from clocks import set_to
 from mail_servers import mailer, scripted
 from readers import NOW
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from test_delivery import plan, went
 
 from crm.db import db
@@ -143,3 +144,27 @@ def test_bits_are_counted_as_postgresql_counts_them(context):
                 text("SELECT get_bit(CAST(:bits AS bytea), :place)"), {"bits": bits, "place": place}
             ).scalar_one()
             assert (found == 1) == is_set(bits, place) == (place in places)
+
+
+def test_what_was_sent_is_written_down_though_the_next_claim_fails(
+    mail, reader, template, monkeypatch
+):
+    form = template()
+    messages = [plan(reader(), form) for _ in range(30)]
+    provider = channels.provider_of("email")
+    assert provider is not None
+    monkeypatch.setattr(provider, "batch", 10)
+    tries = iter([False, False, True])
+    claim_one = Claimer.claim
+
+    def claim_or_not(self, *args):
+        if next(tries):
+            raise OperationalError("claim", {}, Exception("the server was restarted"))
+        return claim_one(self, *args)
+
+    monkeypatch.setattr(Claimer, "claim", claim_or_not)
+    with pytest.raises(OperationalError):
+        delivery.drain(5)
+    states = [went(one) for one in messages]
+    assert len(mail.texts) == states.count("sent") == 20
+    assert db.session.query(MessageFlight).count() == 0

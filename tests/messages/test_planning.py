@@ -200,6 +200,13 @@ def test_with_an_archived_template_nothing_new_is_planned(reader, template):
     assert before is not None
     assert planning.wording(form).archived == "old"
     assert figures().planned == 1
+    query = "SELECT CAST(:m AS uuid) AS member_id, 'begun' AS occasion, NULL::jsonb AS variables," \
+        " NULL::timestamptz AS due_at, NULL::timestamptz AS not_after, NULL AS state," \
+        " NULL AS reason"  # fmt: skip
+    with transaction():
+        assert planning.plan_select(
+            query, {"m": member}, template_id=form, source=SPRING, now=NOW, version=1
+        ) == 1  # fmt: skip
 
 
 @pytest.mark.parametrize("wrong", ["member_id", "template_id", "template_version"])
