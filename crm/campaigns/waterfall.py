@@ -36,10 +36,18 @@ STEPS = (
 )
 WEEK = timedelta(days=6)
 
+# From one zone to the next by the index of members; names that are no zones are here too.
 ZONES = text("""
-    SELECT DISTINCT coalesce(m.timezone, h.timezone, :shop) AS zone
-    FROM member m LEFT JOIN store h ON h.code = m.home_store
-    WHERE m.status = 'active'
+    WITH RECURSIVE used AS (
+        (SELECT timezone FROM member WHERE timezone IS NOT NULL ORDER BY timezone LIMIT 1)
+        UNION ALL
+        SELECT (SELECT m.timezone FROM member m WHERE m.timezone > used.timezone
+                ORDER BY m.timezone LIMIT 1)
+        FROM used WHERE used.timezone IS NOT NULL
+    )
+    SELECT timezone FROM used WHERE timezone IS NOT NULL
+    UNION SELECT timezone FROM store WHERE timezone IS NOT NULL
+    UNION SELECT :shop
 """)
 
 # Everything is a join of sets. `m.id` is the member, `z` his zone with its instant and its day.

@@ -10,6 +10,8 @@ from werkzeug.wrappers import Response
 
 from crm import clock
 from crm.campaigns import policy
+from crm.campaigns.journeys import days
+from crm.campaigns.journeys.definition import Journey
 from crm.campaigns.models import Campaign
 from crm.campaigns.schemas import CampaignPolicyIn
 from crm.console import campaign_words, formats, forms, mistakes
@@ -21,6 +23,8 @@ from crm.db import db, transaction
 from crm.errors import N_, Refused
 from crm.http.fields import read_instant
 from crm.http.permissions import needs
+from crm.http.principal import principal
+from crm.i18n import gettext
 
 FIRST, LAST = date(1971, 1, 1), date(2199, 12, 1)
 LIMITS = tuple(forms.leaves(CampaignPolicyIn))
@@ -56,13 +60,21 @@ def campaign_calendar() -> str:
     first = _month(request.args.get("month", ""), today)
     weeks = calendar.Calendar().monthdatescalendar(first.year, first.month)
     found = _by_day(weeks[0][0], weeks[-1][-1], zone)
+    all_days = [day for week in weeks for day in week]
+    coming = _journeys(all_days, now) if principal().may("journeys:read") else {}
     return render_template(
         "campaign_calendar.html",
         month=formats.month_of_year(first),
         before=_name(first - timedelta(days=1)),
         after=_name(first + timedelta(days=31)),
         weekdays=[formats.weekday(number) for number in range(1, 8)],
-        weeks=[[_day(day, first, today, found.get(day, [])) for day in week] for week in weeks],
+        weeks=[
+            [
+                _day(day, first, today) | {"items": found.get(day, []), "journeys": coming.get(day)}
+                for day in week
+            ]
+            for week in weeks
+        ],
     )
 
 
@@ -78,13 +90,28 @@ def _name(day: date) -> str:
     return f"{day:%Y-%m}"
 
 
-def _day(day: date, first: date, today: date, items: list[dict[str, Any]]) -> dict[str, Any]:
+def _journeys(all_days: list[date], now: datetime) -> dict[date, list[dict[str, Any]]]:
+    """Journeys that are on: to all members on their days, to single ones in the next week."""
+    found: dict[date, list[dict[str, Any]]] = {}
+    for day, ones in days.of_all(all_days, now).items():
+        found.setdefault(day, []).extend(_journey(one.journey) for one in ones)
+    for day, counted in days.of_each(now).items():
+        found.setdefault(day, []).extend(
+            _journey(one.journey) | {"members": formats.number(n)} for one, n in counted
+        )
+    return found
+
+
+def _journey(one: Journey) -> dict[str, Any]:
+    return {"code": one.code, "name": gettext(one.name), "members": ""}
+
+
+def _day(day: date, first: date, today: date) -> dict[str, Any]:
     return {
         "number": str(day.day),
         "iso": day.isoformat(),
         "is_other": day.month != first.month,
         "is_today": day == today,
-        "items": items,
     }
 
 

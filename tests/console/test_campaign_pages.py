@@ -226,6 +226,25 @@ def test_the_calendar_shows_what_begins_on_which_day(signed_in: As, admin: Api):
     assert visitor.get("/campaigns/calendar", {"month": "never"}).status_code == 200
 
 
+def test_the_calendar_shows_journeys_that_are_on(signed_in: As, admin: Api):
+    visitor = signed_in("marketer")
+    assert "Member day" not in words(visitor.get("/campaigns/calendar"))
+    body = {"enabled": True, "settings": {"days_of_month": [8], "template": template()}}
+    answer = admin.patch("/journeys/member_day", body)
+    assert answer.status_code == 200, answer.text
+    page = visitor.get("/campaigns/calendar", {"month": "2026-12"})
+    day = page.text.split('datetime="2026-12-08"')[1].split("</td>")[0]
+    assert "Member day" in day
+    assert words(page).count("Member day") == 1
+
+
+def test_a_run_leads_to_its_report_and_its_recipients(signed_in: As, admin: Api):
+    found = launch(admin, crowd(1))
+    page = signed_in("analyst").get(f"/campaigns/{found}")
+    for place in ("report", "recipients"):
+        assert f'href="/console/campaigns/{found}/{place}"' in page.text
+
+
 def test_limits_are_changed_by_who_may(signed_in: As, admin: Api):
     visitor = signed_in("manager")
     fields = filled_in(visitor.get("/campaigns/limits").text, "/campaigns/limits")
