@@ -101,6 +101,7 @@ def _walk(start: datetime, target: datetime) -> dict[str, int]:
 def _next(after: datetime, until: datetime) -> tuple[datetime, list[str]] | None:
     """The first instant in (after, until] at which a job has a slot with work or a task is due,
     and the jobs whose slot it is; None: nothing is due any more."""
+    # One transaction for all that is asked: beginning one costs as much as most answers.
     slots = {name: next_slot(job, after, until) for name, job in JOBS.items()}
     dues = [slot for slot in slots.values() if slot is not None]
     task = outbox.next_due(after)
@@ -120,7 +121,6 @@ def next_slot(job: Job, after: datetime, until: datetime) -> datetime | None:
     base = after
     if job.due_from is not None:
         first = job.due_from(after)
-        db.session.rollback()
         if first is None or first > until:
             return None
         base = max(after, first - timedelta(microseconds=1))
