@@ -128,6 +128,27 @@ def test_days_before_it_was_switched_on_do_not_count_but_the_day_itself_does():
     assert reasons("birthday", yesterday) == []
 
 
+def test_a_change_of_settings_makes_nobodys_occasion_expire():
+    switch("birthday", NOON - 9 * DAY, points=1)
+    one = traveller(born=(11, 28))  # yesterday was seven days before it
+    ticked(NOON)
+    switch("birthday", NOON, when="days_before", days_before=7)
+    assert ticked(NOON + HOUR) == 0
+    switch("birthday", NOON + 2 * HOUR, when="day")
+    for day in range(1, 8):
+        ticked(NOON + day * DAY)
+    assert occasions("birthday", one) == [("2026-11-28", "given", None, 1, False, True)]
+
+
+def test_an_hour_that_is_moved_counts_on_the_day_itself():
+    switch("member_day", days_of_month=[22], send_at="20:00")
+    one = traveller()
+    ticked(NOON)
+    switch("member_day", NOON, send_at="09:00")
+    ticked(NOON + timedelta(minutes=5))
+    assert given("member_day", one) == ["2026-11-22"]
+
+
 def test_a_journey_that_is_off_does_nothing_and_makes_up_for_nothing():
     switch("birthday", points=1)
     switch("birthday", NOON, on=False)

@@ -40,12 +40,9 @@ def next_at(now: datetime) -> datetime | None:
 
 def _next_of(one: Switched, zones: Zones, now: datetime, until: datetime) -> datetime | None:
     """The first occasion of a journey up to `until` that nothing was done about."""
-    assert one.enabled_at is not None
-    assert one.done_until is not None
+    assert one.since is not None
     journey, settings = one.journey, one.settings
-    found = due.window(
-        journey, settings, zones, enabled_at=one.enabled_at, done_until=one.done_until, now=now
-    )
+    found = due.window(journey, settings, zones, one.since, now)
     timing = journey.timing(settings)
     if timing.send_at is not None:
         found += moments.between(zones.names, timing, now, until)

@@ -150,27 +150,36 @@ def first(
     return db.session.scalar(_statement(_FIRST, journey.sql), values)
 
 
+class Since(NamedTuple):
+    """Since when a journey is on, was set as it is, and up to when all was handled."""
+
+    enabled_at: datetime
+    changed_at: datetime
+    done_until: datetime
+
+
 def window(
-    journey: Journey,
-    settings: Settings,
-    zones: Zones,
-    *,
-    enabled_at: datetime,
-    done_until: datetime,
-    now: datetime,
+    journey: Journey, settings: Settings, zones: Zones, since: Since, now: datetime
 ) -> list[Moment]:
     """The moments that a tick at `now` looks at: those since the last one, and, where facts may
-    come late, those for which it is not too late. Never of days before it was switched on."""
+    come late, those for which it is not too late. Never of days before it was switched on.
+
+    What is too late by now was missed only if it came under the settings of now: a change makes
+    nobody's occasion expire.
+    """
     timing = journey.timing(settings)
-    after = done_until
+    after = since.done_until
     if journey.facts_come_late:
         after = min(after, now - moments.ONE_DAY * (timing.lateness_days + 2))
-    first = {zone: moments.local_day(enabled_at, moments.zone_of(zone)) for zone in zones.names}
+    first = {
+        zone: moments.local_day(since.enabled_at, moments.zone_of(zone)) for zone in zones.names
+    }
+    missed = max(since.done_until, since.changed_at)
     return [
         one
         for one in moments.between(zones.names, timing, after, now)
         if one.day >= first[one.zone]
-        and (one.late > now or (one.at if timing.send_at else one.until) > done_until)
+        and (one.late > now or (one.at if timing.send_at else one.until) > missed)
     ]
 
 

@@ -57,14 +57,11 @@ def step(code: str, after: UUID, *, now: datetime) -> Step:
     """Handle the next occasions of a journey, those of a thousand members at most. The last step
     notes up to when all is handled. Of a journey that is off there is nothing to do."""
     switched = switching.lock(code)
-    if not switched.enabled or switched.enabled_at is None or switched.done_until is None:
+    since = switched.since
+    if since is None:
         return Step(0, None)
-    journey, settings = switched.journey, switched.settings
-    zones = moments.used(now)
-    found = due.window(
-        journey, settings, zones,
-        enabled_at=switched.enabled_at, done_until=switched.done_until, now=now,
-    )  # fmt: skip
+    journey, settings, zones = switched.journey, switched.settings, moments.used(now)
+    found = due.window(journey, settings, zones, since, now)
     rows, following = due.page(
         journey, settings, found, zones, now=now, late_by=now, after=after, most=CHUNK
     )

@@ -13,6 +13,7 @@ from crm.campaigns.journeys import settings, wordings
 from crm.campaigns.journeys.definition import Journey as Definition
 from crm.campaigns.journeys.definition import Settings
 from crm.campaigns.journeys.directory import JOURNEYS, find
+from crm.campaigns.journeys.due import Since
 from crm.campaigns.journeys.errors import JourneyChanged
 from crm.campaigns.journeys.models import Journey, JourneyVersion
 from crm.coupons import templates as coupons
@@ -46,6 +47,13 @@ class Switched:
     enabled_at: datetime | None = None
     done_until: datetime | None = None
     changed_at: datetime | None = None
+
+    @property
+    def since(self) -> Since | None:
+        """What it counts from; None while it is off."""
+        if not self.enabled or None in (self.enabled_at, self.changed_at, self.done_until):
+            return None
+        return Since(self.enabled_at, self.changed_at, self.done_until)  # type: ignore[arg-type]
 
     def document(self) -> dict[str, Any]:
         """As the API shows it."""
