@@ -21,6 +21,7 @@ LABELS = {
     "/days": N_("Days without a purchase"),
     "/min_points": N_("From how many points on"),
     "/days_of_month": N_("Days of the month"),
+    "/holidays": N_("Holidays"),
 }
 HINTS = {
     "/send_at": N_("By the member’s own clock, such as 09:00."),
@@ -35,6 +36,10 @@ HINTS = {
     "/cooldown_days": N_("A member is left alone for so long before the next one."),
     "/skip_above": N_("A chance in per cent of buying within seven days."),
     "/days_of_month": N_("31 is the last day of a shorter month."),
+    "/holidays": N_(
+        "One on each line: a code, solar or lunar, month-day, and its names in English, Simplified"
+        " and Traditional Chinese, parted by slashes."
+    ),
 }
 CHOICES = {
     "/when": {

@@ -13,9 +13,10 @@ from crm.campaigns.journeys import coming, dry_runs, moments, results, switching
 from crm.campaigns.journeys.dry_runs import DryRun
 from crm.campaigns.journeys.results import Results
 from crm.campaigns.journeys.switching import Switched
-from crm.console import charts, formats, forms, mistakes, person
+from crm.console import charts, formats, forms, journey_holidays, mistakes, person
 from crm.console.blueprint import blp
 from crm.console.forms import Form
+from crm.console.journey_holidays import HOLIDAYS
 from crm.console.journey_words import ASKING, MARKS, REASONS, STATES, WORDS
 from crm.console.leaves import Leaf, Manner
 from crm.console.settings_page import manner_at
@@ -78,7 +79,7 @@ def journey(code: str) -> str:
     """One journey."""
     one, now = switching.get(code), clock.now()
     known = leaves_of(one)
-    form = Form(forms.values(known, one.document()["settings"], manner_at(now)))
+    form = Form(forms.values(known, _shown(one), manner_at(now)))
     return _page(one, form, now)
 
 
@@ -92,10 +93,13 @@ def change_journey(code: str) -> Answer:
     form = Form(forms.typed(known, request.form))
     try:
         if do in ("on", "off"):
-            form = Form(forms.values(known, one.document()["settings"], manner))
+            form = Form(forms.values(known, _shown(one), manner))
             body: dict[str, Any] = {"enabled": do == "on"}
         else:
-            body = {"settings": forms.read(known, request.form, manner)}
+            given = forms.read(known, request.form, manner)
+            if "holidays" in given:
+                given["holidays"] = journey_holidays.read(given["holidays"])
+            body = {"settings": given}
             version = request.form.get("version", type=int)
             body |= {} if version is None else {"version": version}
         with transaction():
@@ -111,7 +115,16 @@ def change_journey(code: str) -> Answer:
 
 def leaves_of(one: Switched) -> tuple[Leaf, ...]:
     """What can be set by the form."""
-    return tuple(forms.leaves(one.journey.schema))
+    known = tuple(forms.leaves(one.journey.schema))
+    return (*known, HOLIDAYS) if "holidays" in one.settings else known
+
+
+def _shown(one: Switched) -> dict[str, Any]:
+    """What is set, as the form writes it."""
+    found = one.document()["settings"]
+    if "holidays" in found:
+        found["holidays"] = journey_holidays.written(found["holidays"])
+    return found
 
 
 def _page(one: Switched, form: Form, now: datetime) -> str:
@@ -146,7 +159,6 @@ def _page(one: Switched, form: Form, now: datetime) -> str:
         words=ASKING if one.journey.code == "after_sale" else WORDS,
         fields=leaves_of(one),
         options=_options(form, now),
-        holidays=one.document()["settings"].get("holidays"),
         may_write=principal().may("journeys:write"),
         said=gettext(DONE[asked["done"]]) if asked["done"] else "",
     )

@@ -10,6 +10,10 @@ from visitor import Visitor, words
 from crm.db import db, transaction
 
 As = Callable[..., Visitor]
+USUAL = {
+    "/send_at": "09:00", "/template": "", "/points": "0", "/coupon_template": "",
+    "/lateness_days": "3", "/attribution_days": "14",
+}  # fmt: skip
 
 
 def test_journeys_are_listed_with_their_state(signed_in: As, admin: Api):
@@ -62,6 +66,23 @@ def test_a_day_is_tried_out_on_the_page(signed_in: As):
         )
     page = words(signed_in("analyst").get("/journeys/birthday?day=2027-05-03"))
     assert "1 are due on 2027-05-03; 1 would get it." in page
+
+
+def test_holidays_are_lines_of_the_form(signed_in: As, admin: Api):
+    marketer = signed_in("marketer")
+    page = marketer.get("/journeys/holiday").get_data(as_text=True)
+    assert "spring_festival lunar 1-1 Lunar New Year / 春节 / 春節" in page
+    lines = "singles solar 11-11 Singles’ Day / 光棍节\nlantern lunar 1-15 Lantern Festival"
+    assert marketer.post("/journeys/holiday", {"/holidays": lines} | USUAL).status_code == 303
+    found = admin.get("/journeys/holiday").get_json()["settings"]["holidays"]
+    assert [(one["code"], one["calendar"], one["month"], one["day"]) for one in found] == [
+        ("singles", "solar", 11, 11), ("lantern", "lunar", 1, 15),
+    ]  # fmt: skip
+    assert found[0]["name"] == {"en": "Singles’ Day", "zh-Hans": "光棍节"}
+    for wrong in ("tomorrow", "x solar 13-1 X", "x martian 1-1 X"):
+        answer = marketer.post("/journeys/holiday", {"/holidays": wrong} | USUAL)
+        assert answer.status_code == 422
+        assert "Nothing was saved yet" in words(answer)
 
 
 def test_who_may_not_write_changes_nothing(signed_in: As, admin: Api):
