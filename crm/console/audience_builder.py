@@ -9,7 +9,7 @@ from flask import Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from crm import clock
-from crm.console import audience_form, formats, mistakes
+from crm.console import audience_form, formats, mistakes, segment_filters
 from crm.console.audience_form import Part
 from crm.console.audience_told import told_preview
 from crm.console.audience_view import Drawer, placed
@@ -29,9 +29,16 @@ NOT_COUNTED: dict[str, Any] = {"count": "", "fits": 0, "problems": ()}
 @blp.get("/audiences/new")
 @needs("audiences:write")
 def new_audience() -> str:
-    """An empty builder: all members, until the first condition."""
-    root = audience_form.act(Part("0", how="all"), "add:0")
-    return _page(root, {"name": "", "description": ""}, clock.now())
+    """An empty builder: all members, until the first condition.
+
+    The segments' pages bring the filter of a segment, or of a cell of their maps.
+    """
+    now, given = clock.now(), segment_filters.document(request.args)
+    if given is not None:
+        root = audience_form.of_document(given, _currency(now))
+    else:
+        root = audience_form.act(Part("0", how="all"), "add:0")
+    return _page(root, {"name": "", "description": ""}, now)
 
 
 @blp.get("/audiences/<uuid:audience_id>/edit")

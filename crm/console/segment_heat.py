@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crm.console import charts, formats
+from crm.console import charts, formats, segment_filters
 from crm.console.words import ngettext, say
 from crm.errors import N_
 from crm.i18n import gettext
@@ -15,12 +15,19 @@ def told(heat: dict[str, Any], currency: str) -> list[dict[str, Any]]:
     heads = _recency_heads(heat["recency_upto_days"])
     starts = heat["frequency_from"]
     times = [_frequency_head(starts, at) for at in range(len(starts))]
-    found = [_map("times", N_("How recently, how often"), N_("Times＼days"), heads, times, heat)]
+    upto = heat["recency_upto_days"]
+    found = [
+        _map("times", N_("How recently, how often"), N_("Times＼days"), heads, times, heat)
+        | {"links": _links(upto, "frequency", starts)}
+    ]
     by_amount = heat.get("monetary")
     if by_amount:
         amounts = _amount_heads(by_amount["from"], currency)
         title, corner = N_("How recently, for how much"), N_("Spent＼days")
-        found.append(_map("amounts", title, corner, heads, amounts, by_amount))
+        found.append(
+            _map("amounts", title, corner, heads, amounts, by_amount)
+            | {"links": _links(upto, "monetary", by_amount["from"])}
+        )
     return found
 
 
@@ -49,6 +56,14 @@ def _map(
             for at, head in enumerate(rows)
         ],
     }
+
+
+def _links(upto: list[int | None], name: str, starts: list[int]) -> list[list[dict[str, int]]]:
+    """What each cell asks of the audience builder."""
+    return [
+        [segment_filters.of_cell(upto, column, name, starts, row) for column in range(len(upto))]
+        for row in range(len(starts))
+    ]
 
 
 def _recency_heads(upto: list[int | None]) -> list[str]:

@@ -20,7 +20,7 @@ def ranks(percentiles: dict[str, float] | None) -> list[dict[str, Any]]:
     return [
         {
             "name": gettext(name),
-            "text": say(N_("better than {share}"), share=formats.percent(percentiles[code])),
+            "text": say(N_("percentile {number}"), number=formats.number(100 * percentiles[code])),
             "share": 100 * percentiles[code],
         }
         for code, name in NAMES.items()

@@ -1,7 +1,10 @@
 """The segments page reads out the newest finished run, and starts another."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
 
 from api_client import Api
 from shop import Shop, buy, calculate_segments, order
@@ -9,7 +12,7 @@ from sqlalchemy import func, select, text
 from visitor import Visitor, words
 
 from crm import clock
-from crm.console import segment_figures, segment_quality, segment_runs_page
+from crm.console import segment_figures, segment_filters, segment_quality, segment_runs_page
 from crm.db import db
 from crm.orders.jobs import check_aggregates
 from crm.segments import work
@@ -168,7 +171,7 @@ def test_revenue_is_shown_by_purchases_and_by_amounts(signed_in: As, shop: Shop)
 
 def test_a_members_page_says_where_he_stands(signed_in: As, shop: Shop):
     page = words(signed_in("marketer").get(f"/members/{shop.lin}"))
-    assert "better than" in page
+    assert "How recently percentile 75" in page
     assert "members like this buy about every" in page
 
 
@@ -196,3 +199,44 @@ def test_the_page_of_trust_says_whether_totals_are_what_the_orders_say(signed_in
     db.session.commit()
     check_aggregates(clock.now())
     assert "2 differed from the orders" in words(visitor.get("/trust"))
+
+
+def test_a_cell_and_a_segment_lead_to_an_audience_of_just_these(signed_in: As, shop: Shop):
+    visitor = signed_in("marketer")
+    page = visitor.get("/segments").text
+    cells = re.findall(r'<td class="h[1-8]" title="[^"]*"><a href="([^"]*)">', page)
+    assert cells, "the cells with revenue lead on"
+    query = parse_qs(urlsplit(unescape(cells[0])).query)
+    asked = {name: values[0] for name, values in query.items()}
+    found = segment_filters.document(asked)
+    assert found is not None
+    builder = visitor.get(unescape(cells[0]).removeprefix("/console"))
+    assert builder.status_code == 200
+    assert 'value="rfm.recency_days" selected' in builder.text
+    by_name = visitor.get("/audiences/new?segment=new_customers")
+    assert 'value="rfm.segment" selected' in by_name.text
+    assert "/console/audiences/new?segment=loyal" in visitor.get("/segments/loyal").text
+
+
+def test_what_an_address_asks_beyond_numbers_is_passed_over():
+    assert segment_filters.document({"recency_to": "x", "monetary_from": "9" * 13}) is None
+    assert segment_filters.document({"frequency_from": "3"}) == {
+        "all": [{"field": "rfm.frequency", "op": "ge", "value": 3}]
+    }
+
+
+def test_every_buyer_is_in_one_cell_only():
+    upto, starts = [7, 30, None], [5, 2, 1]
+    found = [
+        segment_filters.of_cell(upto, column, "frequency", starts, row)
+        for row in range(3)
+        for column in range(3)
+    ]
+    for days, times in ((0, 1), (7, 2), (8, 4), (30, 5), (31, 99)):
+        inside = [
+            cell
+            for cell in found
+            if cell.get("recency_from", 0) <= days <= cell.get("recency_to", days)
+            and cell["frequency_from"] <= times <= cell.get("frequency_to", times)
+        ]
+        assert len(inside) == 1, (days, times)
