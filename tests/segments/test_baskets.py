@@ -1,6 +1,7 @@
 """What customers buy next, counted from the store's own baskets, and suggested with its reason."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from goods import Visit, give_back, sell
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 from purchases import new_members
 from sqlalchemy import select, text
 
-from crm.db import db
-from crm.segments.baskets import building
+from crm.db import db, transaction
+from crm.segments.baskets import building, jobs
 from crm.segments.baskets.models import ProductFigure, ProductPair
 from crm.segments.baskets.suggesting import suggest, suggest_many
 
@@ -223,3 +224,28 @@ def test_no_shop_whatever_is_an_error(now, shop):
             suggested = {each.sku for each in suggest(member, 5, now)}
             assert suggested.isdisjoint(f"s{each}" for each in things)
         point.rollback()
+
+
+def test_suggestions_are_told_by_the_api_with_their_reason(admin, now):
+    with transaction():
+        db.session.execute(text("INSERT INTO sandbox_clock (now) VALUES (:now)"), {"now": now})
+    tea_house(now)
+    jobs.baskets(now)
+    (member,) = new_members(1)
+    sell([Visit(member, now - DAY, ("tea/oolong",))], now=now)
+    first, second = admin.get(f"/members/{member}/suggestions?limit=2").json["data"]
+    assert (first["sku"], first["basis"], first["confidence"]) == ("white", "next", 1)
+    assert first["because"] == {"sku": "oolong", "name": "The oolong"}
+    assert (second["basis"], second["because"], second["lift"]) == ("popular", None, None)
+    only = admin.get(f"/members/{member}/suggestions?category=cups").json["data"]
+    assert [each["sku"] for each in only] == ["white"]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=21", "limit=x", "of=tea"])
+def test_a_wrong_question_is_refused(admin, now, query):
+    (member,) = new_members(1)
+    assert admin.get(f"/members/{member}/suggestions?{query}").status_code == 422
+
+
+def test_a_stranger_to_the_shop_is_not_found(admin):
+    assert admin.get(f"/members/{uuid4()}/suggestions").status_code == 404

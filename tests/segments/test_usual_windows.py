@@ -265,3 +265,24 @@ def test_no_shop_whatever_is_an_error(now, shop, net):
         for window in reading.windows(everybody, now=now, least_gaps=0):
             assert 1 <= window.lower_days <= window.middle_days <= window.upper_days
         point.rollback()
+
+
+def test_what_the_night_wrote_is_told_while_it_holds_and_not_after(now):
+    members = shop_of(now)
+    jobs.usual_windows(now)
+    later = now + 2 * DAY
+    db.session.execute(text("UPDATE usual_window SET gaps = 77"))
+    assert {each.gaps for each in reading.of_member(members[0], now=later)} == {77}
+    sell([Visit(members[0], now + DAY, ("tea/oolong",))], now=now + DAY)
+    told = reading.of_member(members[0], now=later)
+    assert told == reading.windows([members[0]], now=later, least_gaps=0)
+    assert {each.gaps for each in told} == {4}
+    assert {each.gaps for each in reading.of_member(members[0], now=now - DAY)} == {3}, "the past"
+
+
+def test_an_order_of_the_future_counts_when_its_time_has_come(now):
+    members = shop_of(now)
+    sell([Visit(members[0], now + 3 * DAY, ("tea/oolong",))], now=now - DAY)
+    jobs.usual_windows(now)
+    assert reading.of_member(members[0], now=now)[0].gaps == 3
+    assert reading.of_member(members[0], now=now + 4 * DAY)[0].gaps == 4

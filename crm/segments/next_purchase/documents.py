@@ -70,7 +70,7 @@ def of_member(
     """
     newest = db.session.execute(NEWEST).one()
     model = None if newest.model is None else _model(newest.model)
-    found = reading.windows([member_id], now=now, least_gaps=0) if features else []
+    found = reading.of_member(member_id, now=now) if features else []
     overall = next((each for each in found if each.category == reading.ANY), None)
     unknown = _unknown(features, overall)
     return {

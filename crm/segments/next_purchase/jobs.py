@@ -10,14 +10,15 @@ from sqlalchemy import delete, func, select, text
 from crm import clock
 from crm.db import db, transaction
 from crm.queue import job
+from crm.segments.alone import WINDOWS, alone
 from crm.segments.next_purchase import rhythm
 from crm.segments.next_purchase.models import NextPurchaseModel, PatternBuild
 from crm.segments.next_purchase.sampling import share_of
 
 CHUNK = 5_000  # members of one transaction
 NOBODY = UUID(int=0)
-WITHOUT_PURCHASES = timedelta(days=28)
-WINDOWS = "usual_windows"
+CHANCES_FADE = timedelta(days=28)  # though nobody buys
+BUILD = "usual_windows"
 
 NOTE = text("""
     INSERT INTO pattern_build (name, as_of, facts) VALUES (:name, :at, CAST(:facts AS jsonb))
@@ -26,15 +27,19 @@ NOTE = text("""
 NEWEST = text("SELECT max(updated_at) FROM purchase_summary WHERE orders > 0")
 
 
-def next_change(last: datetime | None, now: datetime) -> datetime | None:
+def next_change(
+    last: datetime | None, now: datetime, otherwise: timedelta | None
+) -> datetime | None:
     """From when on learning anew may find something else than at `last`: at once when members
-    bought since, else after four weeks; never while nobody has bought. Only the sandbox asks, to
-    pass over empty nights.
+    bought since, else some time after `last` (None: not by time alone); never while nobody has
+    bought. Only the sandbox asks, to pass over empty nights.
     """
     newest = db.session.scalar(NEWEST)
     if newest is None:
         return None
-    return now if last is None or newest >= last else max(now, last + WITHOUT_PURCHASES)
+    if last is None or newest >= last:
+        return now
+    return None if otherwise is None else max(now, last + otherwise)
 
 
 def last_build(name: str) -> datetime | None:
@@ -45,19 +50,23 @@ def last_build(name: str) -> datetime | None:
 @job(
     "segments.usual_windows",
     every="40 18 * * *",  # 02:40 in Shanghai
-    due_from=lambda now: next_change(last_build(WINDOWS), now),
+    due_from=lambda now: next_change(last_build(BUILD), now, None),
 )
 def usual_windows(slot: datetime) -> None:
     """Measure how often members buy again, and bring their usual windows up to date.
 
     Members whose purchases did not change are passed over, unless the store's own rhythm did.
     """
-    now = clock.now()
+    with alone(WINDOWS):
+        _usual_windows(clock.now())
+
+
+def _usual_windows(now: datetime) -> None:
     with transaction():
-        since = last_build(WINDOWS)
+        since = last_build(BUILD)
         if rhythm.measure(share_of(rhythm.SAMPLE), now):
             # Until all windows have been made anew, a run that follows a kill makes all of them.
-            db.session.execute(delete(PatternBuild).where(PatternBuild.name == WINDOWS))
+            db.session.execute(delete(PatternBuild).where(PatternBuild.name == BUILD))
             since = None
     written, after = 0, NOBODY
     while True:
@@ -71,7 +80,7 @@ def usual_windows(slot: datetime) -> None:
     with transaction():
         rhythm.forget()
         facts = {"written": written, "all": since is None}
-        values = {"name": WINDOWS, "at": now, "facts": json.dumps(facts)}
+        values = {"name": BUILD, "at": now, "facts": json.dumps(facts)}
         db.session.execute(NOTE, values)
 
 
@@ -82,7 +91,7 @@ def _last_model() -> datetime | None:
 @job(
     "segments.next_purchase",
     every="45 18 * * *",  # 02:45 in Shanghai
-    due_from=lambda now: next_change(_last_model(), now),
+    due_from=lambda now: next_change(_last_model(), now, CHANCES_FADE),
 )
 def next_purchase(slot: datetime) -> None:
     """Learn who buys soon from the store's past, back-test it, and give customers their chances."""

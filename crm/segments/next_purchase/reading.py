@@ -18,6 +18,17 @@ OF = text("""
     WHERE w.gaps >= :least_gaps AND (CAST(:category AS text) IS NULL OR w.category = :category)
     ORDER BY w.member_id, w.category
 """)
+# What the night wrote is still so when the member's purchases have not changed since, and none was
+# dated in the future. Two look-ups by key, where the function would have to be planned.
+STILL_SO = text("""
+    SELECT w.member_id, w.category, w.last_day, w.gaps, w.lower_days, w.middle_days, w.upper_days
+    FROM purchase_summary s
+    JOIN pattern_build b ON b.name = 'usual_windows' AND b.as_of <= :now
+        AND s.updated_at < b.as_of AND s.last_paid_at <= b.as_of
+    LEFT JOIN usual_window w ON w.member_id = s.member_id
+    WHERE s.member_id = :member
+    ORDER BY w.category
+""")
 OPEN = text("""
     SELECT w.member_id, w.category, w.last_day, w.gaps, w.lower_days, w.middle_days, w.upper_days
     FROM usual_window w JOIN member m ON m.id = w.member_id AND m.status = 'active'
@@ -77,6 +88,15 @@ def windows(
     values = {"members": list(member_ids), "now": now, "category": category}
     rows = db.session.execute(OF, values | {"least_gaps": least_gaps})
     return [Window(*row) for row in rows]
+
+
+def of_member(member_id: UUID, *, now: datetime) -> list[Window]:
+    """All windows of one member, those of the store alone (`gaps` 0) too; as `windows`, but from
+    what the night wrote where that still holds."""
+    rows = db.session.execute(STILL_SO, {"member": member_id, "now": now}).all()
+    if not rows:
+        return windows([member_id], now=now, least_gaps=0)
+    return [Window(*row) for row in rows if row.category is not None]
 
 
 def open_on(

@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from crm.db import db, transaction
 from crm.points import programme
 from crm.segments import ranks, reading
+from crm.segments.alone import CHANCES, alone
 from crm.segments.features import Population
 from crm.segments.next_purchase import back_test, learning, loading
 from crm.segments.next_purchase.histories import Snapshot
@@ -28,14 +29,9 @@ VERSIONS = {
 }
 CHUNK = 5_000  # members of one transaction
 KEPT = timedelta(days=180)  # of models
-CHANCES = tuple(f"chance_{days}" for days in HORIZONS)
-SHOWN = (*CHANCES, "place")
+COLUMNS = tuple(f"chance_{days}" for days in HORIZONS)
+SHOWN = (*COLUMNS, "place")
 
-# A day's model is made once: whoever comes second waits for the first, and finds it.
-ALONE = text(
-    "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0;"
-    " SELECT pg_advisory_xact_lock(7301207)"
-)
 UPDATE = text("""
     UPDATE next_purchase n
     SET chance_7 = s.chance_7, chance_30 = s.chance_30, chance_90 = s.chance_90, place = s.place,
@@ -71,8 +67,12 @@ def perform(now: datetime) -> None:
 
     Running it again after a kill completes it; the day's model is made once.
     """
+    with alone(CHANCES):
+        _perform(now)
+
+
+def _perform(now: datetime) -> None:
     with transaction():
-        db.session.execute(ALONE)
         zone = programme.current(now).zone
         people = reading.population(now, zone)
         buyers = people.take(people.bought)
@@ -128,7 +128,7 @@ def score(
         buyers.mean_gap,
     )
     found: dict[str, np.ndarray] = {}
-    for name, horizon in zip(CHANCES, horizons, strict=True):
+    for name, horizon in zip(COLUMNS, horizons, strict=True):
         scores, chances = learning.scores(horizon["model"], known, horizon["days"])
         if chances is None or horizon["reason"] is not None:
             chances = np.full(len(buyers), np.nan)
