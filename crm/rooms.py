@@ -15,6 +15,7 @@ from crm.auth import approvals_api as approvals
 from crm.auth import door
 from crm.auth import jobs as auth_jobs
 from crm.campaigns import api as campaigns
+from crm.campaigns import choices as campaign_choices
 from crm.campaigns import jobs as campaign_jobs
 from crm.campaigns.journeys import api as journeys
 from crm.campaigns.journeys import jobs as journey_jobs
@@ -93,6 +94,7 @@ facts.provide("points", points_facts.of_members)
 
 # What filters of audiences can name.
 filter_fields.provide(*filter_vocabulary.FIELDS)
+filter_fields.choose("campaign.", campaign_choices.launched)
 
 METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 

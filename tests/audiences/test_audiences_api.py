@@ -184,6 +184,19 @@ def test_the_catalogue_says_what_filters_can_name(admin, shop):
     assert next(row["label"] for row in said if row["field"] == "points.available") == "可用點數"
 
 
+def test_launched_campaigns_are_the_choices_of_their_fields(admin, now):
+    with transaction():
+        db.session.execute(text("""
+            INSERT INTO campaign (id, name, state, exclude, holdout_percent, schedule,
+                attribution_days, created_at, changed_at, created_by, launched_at)
+            VALUES (uuidv7(), 'Spring', 'done', '{}', 10, '{}', 14, :now, :now, 'tests', :now),
+                   (uuidv7(), 'Idea', 'draft', '{}', 10, '{}', 14, :now, :now, 'tests', NULL)
+        """), {"now": now})  # fmt: skip
+    fields = {row["field"]: row for row in admin.get("/audiences/fields").json["data"]}
+    for name in ("campaign.planned", "campaign.sent", "campaign.holdout", "campaign.clicked"):
+        assert [choice["label"] for choice in fields[name]["choices"]] == ["Spring"]
+
+
 def test_a_list_takes_members_by_whatever_names_them_and_reports_the_rest(admin, shop):
     made = make(admin, "Guests", kind="list")
     number = admin.get(f"/members/{shop['eve']}").json["member_no"]

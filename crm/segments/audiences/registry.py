@@ -1,6 +1,6 @@
 """The register of fields. Rooms of the product put theirs in once, on import, by `provide`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from crm.segments.audiences.field import Choices, Field
@@ -17,10 +17,11 @@ def provide(*fields: Field) -> None:
         _fields[one.name] = one
 
 
-def choose(names: Iterable[str], choices: Choices) -> None:
-    """Let a room above say which values fields of a room below can take."""
-    for name in names:
-        _fields[name] = replace(_fields[name], choices=choices)
+def choose(room: str, choices: Choices) -> None:
+    """Let a room above say which values the fields whose names begin with `room` can take."""
+    for name, one in _fields.items():
+        if name.startswith(room):
+            _fields[name] = replace(one, choices=choices)
 
 
 def find(name: str) -> Field | None:
