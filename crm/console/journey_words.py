@@ -17,6 +17,9 @@ LABELS = {
     "/by_tier": N_("What a tier brings takes the place of these gifts"),
     "/days_after_delivery": N_("Days after delivery"),
     "/cooldown_days": N_("Days of rest"),
+    "/low_rating": N_("Ratings that open a case"),
+    "/case_days": N_("Days until that case is due"),
+    "/survey_days": N_("Days for answering"),
     "/skip_above": N_("Not to who buys anyway"),
     "/days": N_("Days without a purchase"),
     "/min_points": N_("From how many points on"),
@@ -34,6 +37,8 @@ HINTS = {
     "/days_after": N_("0: at once."),
     "/days_before": N_("So many days before the day that it is about."),
     "/cooldown_days": N_("A member is left alone for so long before the next one."),
+    "/low_rating": N_("This one, of 1 to 5, and those below it. 0: never."),
+    "/case_days": N_("0: as the policy of cases says."),
     "/skip_above": N_("A chance in per cent of buying within seven days."),
     "/days_of_month": N_("31 is the last day of a shorter month."),
     "/holidays": N_(

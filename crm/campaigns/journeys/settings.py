@@ -6,6 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
+from crm.campaigns.surveys import opening
 from crm.errors import N_
 from crm.http import Schema, fields
 
@@ -68,12 +69,17 @@ class Birthday(Common):
 class AfterSale(Common):
     """So many days after delivery; a member is asked again only after `cooldown_days` days.
 
-    `points` are for the answer; None: what the rules for the activity `survey` give.
+    `points` are for the answer; None: what the rules for the activity `survey` give. A rating of
+    `low_rating` or less opens a case (0: never), due in `case_days` days (0: as the policy of cases
+    says). The link is good for `survey_days` days.
     """
 
     days_after_delivery = fields.Whole(0, 90, load_default=7)
     cooldown_days = fields.Whole(0, 365, load_default=14)
     points = fields.points(allow_none=True, load_default=None)
+    low_rating = fields.Whole(0, 5, load_default=opening.LOW_AT_MOST)
+    case_days = fields.Whole(0, 90, load_default=opening.CASE_DAYS)
+    survey_days = fields.Whole(1, 365, load_default=opening.VALID_DAYS)
 
 
 class Repurchase(Common):

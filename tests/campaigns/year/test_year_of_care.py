@@ -69,7 +69,7 @@ def set_up(world: World) -> None:
     for code, given in {
         "welcome": {"points": WELCOME},
         "after_sale": {"days_after_delivery": ASKED_AFTER, "cooldown_days": REST // DAY,
-                       "survey_points": FOR_ANSWER},
+                       "points": FOR_ANSWER, "low_rating": LOW},
         "member_day": {"days_of_month": list(MEMBER_DAYS)},
         "points_expiring": {"days_before": WARNED},
         "tier_up": {"template": template},

@@ -80,6 +80,9 @@ def _ask(
             order_id=UUID(row.ref),
             journey="after_sale",
             points=given["points"],
+            low_at_most=given["low_rating"],
+            case_days=given["case_days"],
+            valid_days=given["survey_days"],
         )
         for row in rows
     ]
