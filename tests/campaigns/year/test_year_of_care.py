@@ -40,10 +40,10 @@ from crm.db import db
 from crm.points import check
 
 LONG = bool(os.environ.get("CRM_TEST_YEAR"))
-MEMBERS, DAYS = (600, 330) if LONG else (24, 45)
+MEMBERS, DAYS = (600, 330) if LONG else (24, 38)
 BEGIN = datetime(2028, 1, 20, 3, 17, 29, tzinfo=UTC)  # a 29 February and clock changes lie ahead
 DAY = timedelta(days=1)
-pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.timeout(7200 if LONG else 180)]
+pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.timeout(7200 if LONG else 600)]
 
 
 @pytest.fixture
