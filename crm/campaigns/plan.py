@@ -17,7 +17,7 @@ from crm.campaigns.checks import Check
 from crm.campaigns.costs import ArmCost
 from crm.campaigns.models import Campaign, CampaignArm
 from crm.campaigns.schedule import Due
-from crm.campaigns.waterfall import Waterfall
+from crm.campaigns.waterfall import Lately, Waterfall
 from crm.db import db
 from crm.messages import policy as message_policy
 from crm.messages.models import MessageTemplate
@@ -44,7 +44,7 @@ class Plan:
     waterfall: Waterfall
     costs: Sequence[ArmCost]
     cost: dict[str, Any]
-    base_share: float
+    lately: Lately
     checks: Sequence[Check]
     dues: Sequence[Due]
     sample: Sequence[UUID]
@@ -72,15 +72,18 @@ class Plan:
         return (min(found), max(found)) if found else (None, None)
 
     def detectable(self) -> dict[str, Any]:
-        """The smallest rise of members who buy that it can tell from chance."""
-        treated, held, base = self.will_send, self.waterfall.holdout, self.base_share
+        """The smallest rise of members who buy, and of profit, that it can tell from chance."""
+        treated, held, base = self.will_send, self.waterfall.holdout, self.lately.share
         share = detection.share(treated, held, base)
+        variance = self.lately.variance * (policy.document()["margin_percent"] / 100) ** 2
+        profit = detection.profit(treated, held, variance)
         return {
             "days": self.campaign.attribution_days,
             "treated": treated,
             "holdout": held,
             "base_share": round(base, 6),
             "detectable_share": None if share is None else round(share, 6),
+            "detectable_profit": None if profit is None else round(profit, 2),
         }
 
     def document(self) -> dict[str, Any]:
@@ -110,7 +113,8 @@ def make(found: Campaign, *, now: datetime) -> Plan:
     dues = waterfall.zones(found, channel, rules, now)
     query = waterfall.judged(found, arms, channel, dues, rules, now)
     since = now.astimezone(programme.current(now).zone).date() - timedelta(found.attribution_days)
-    whole, base_share = waterfall.count(query, since)
+    begun = now - timedelta(found.attribution_days)
+    whole, lately = waterfall.count(query, since, begun)
     sample = waterfall.member_ids(query, LOOKED_AT) if whole.will_send else []
     each = costs.of_arms(arms, channel, sample[:READ], now)
     return Plan(
@@ -121,7 +125,7 @@ def make(found: Campaign, *, now: datetime) -> Plan:
         waterfall=whole,
         costs=each,
         cost=costs.total(each, whole.arms, programme.current(now).currency),
-        base_share=base_share,
+        lately=lately,
         checks=checks.look(found, arms, channel, whole, each, sample, now),
         dues=dues,
         sample=sample,

@@ -242,13 +242,16 @@ class PlanCostOut(Schema):
 
 class DetectableOut(Schema):
     """What the campaign will be able to tell: a rise from `base_share` of members buying within
-    the attribution window to `detectable_share` (95 % confidence, 80 % power); null: none."""
+    the attribution window to `detectable_share` (95 % confidence, 80 % power); null: none.
+    `detectable_profit`: the like of profit per member, in minor units, by how much members'
+    purchases varied in as many days before."""
 
     days = fields.Whole()
     treated = fields.Whole()
     holdout = fields.Whole()
     base_share = ma.fields.Float()
     detectable_share = ma.fields.Float(allow_none=True)
+    detectable_profit = ma.fields.Float(allow_none=True)
 
 
 class PlanCheckOut(Schema):

@@ -9,7 +9,7 @@ both sides are alike.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -104,8 +104,14 @@ CAPPED = """
 """
 COUNT = """
     SELECT coalesce(verdict, '') AS verdict, coalesce(arm, -1) AS arm, count(*) AS members,
-           count(*) FILTER (WHERE p.last_day > :since) AS bought
+           count(*) FILTER (WHERE p.last_day > :since) AS bought,
+           coalesce(sum(o.spent), 0)::float8 AS spent,
+           coalesce(sum(o.spent::float8 * o.spent), 0) AS squares
     FROM ({judged}) AS j LEFT JOIN purchase_summary p ON p.member_id = j.member_id
+    LEFT JOIN (
+        SELECT member_id, sum(net) AS spent FROM orders
+        WHERE placed_at >= :begun AND counted AND member_id IS NOT NULL GROUP BY member_id
+    ) AS o ON o.member_id = j.member_id
     GROUP BY 1, 2
 """
 NO_CAP = 2**31
@@ -244,15 +250,28 @@ def counted(rows: Iterable[tuple[str, int, int]]) -> Waterfall:
     return Waterfall(whole, taken, arms)
 
 
-def count(found: Judged, since: date) -> tuple[Waterfall, float]:
-    """What the query comes to; and of those it can reach, held out or not, the share that bought
-    after the day `since`. Writes nothing."""
+class Lately(NamedTuple):
+    """Of members whom a campaign can reach, held out or not: the share that bought lately, and the
+    variance of what a member spent, in minor units squared."""
+
+    share: float
+    variance: float
+
+
+def count(found: Judged, since: date, begun: datetime) -> tuple[Waterfall, Lately]:
+    """What the query comes to; and how those whom it can reach bought after the day `since`, and
+    spent from the instant `begun` on. Writes nothing."""
     give_room()
     query = text(COUNT.format(judged=found.sql))
-    rows = db.session.execute(query, found.params | {"since": since}).all()
+    rows = db.session.execute(query, found.params | {"since": since, "begun": begun}).all()
     reached = [row for row in rows if row.arm >= HELD_OUT]
-    bought, all_ = sum(row.bought for row in reached), sum(row.members for row in reached)
-    return counted((row.verdict, row.arm, row.members) for row in rows), bought / max(all_, 1)
+    members = max(sum(row.members for row in reached), 1)
+    mean = sum(row.spent for row in reached) / members
+    lately = Lately(
+        share=sum(row.bought for row in reached) / members,
+        variance=max(sum(row.squares for row in reached) / members - mean * mean, 0.0),
+    )
+    return counted((row.verdict, row.arm, row.members) for row in rows), lately
 
 
 def give_room() -> None:

@@ -26,6 +26,7 @@ RISE = N_(
     "A rise from <strong>{base}</strong> to <strong>{found}</strong> of members buying within "
     "{days}, thanks to {holdout} held out (95 % confidence, 80 % power)."
 )
+RISE_OF_PROFIT = N_("In profit: {amount} per member.")
 NO_RISE = N_("Too few are held out, or too few: only a rise beyond all of them would show.")
 NOT_BEFORE = N_("Nobody of them bought lately, so nothing can be said before the first results.")
 NO_HOLDOUT = N_("Nobody is held out, so what it brings can’t be told from chance.")
@@ -73,7 +74,7 @@ def planned(found: Plan, currency: str) -> dict[str, Any]:
         "messages": formats.money(cost["messages"], currency),
         "rows": list(_costs(cost, currency)),
         "worst": _money(cost["worst"], currency),
-        "effect": _effect(found),
+        "effect": _effect(found, currency),
         "checks": [told(one) | {"good": one.good} for one in found.checks],
         "blocked": any(one.blocks for one in found.checks),
         "needs_approval": found.needs_approval,
@@ -104,7 +105,7 @@ def _money(minor: int | None, currency: str) -> str:
     return gettext(N_("without limit")) if minor is None else formats.money(minor, currency)
 
 
-def _effect(found: Plan) -> str:
+def _effect(found: Plan, currency: str) -> str:
     known = found.detectable()
     if not known["holdout"]:
         return gettext(NO_HOLDOUT)
@@ -112,13 +113,17 @@ def _effect(found: Plan) -> str:
         return gettext(NOT_BEFORE)
     if known["detectable_share"] is None:
         return gettext(NO_RISE)
-    return say(
+    said = say(
         RISE,
         base=formats.percent(known["base_share"], 1),
         found=formats.percent(known["detectable_share"], 1),
         days=formats.days(known["days"]),
         holdout=formats.number(known["holdout"]),
     )
+    profit = known["detectable_profit"]
+    if profit is None:
+        return said
+    return said + " " + say(RISE_OF_PROFIT, amount=formats.money(round(profit), currency))
 
 
 def _arms(found: Plan) -> list[dict[str, Any]]:

@@ -1,9 +1,11 @@
 """The plan: every member of the audience is in exactly one step, and nothing is written."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from campaigning import buy
 from crowds import NOON, add_up, arm, audience, crowd, rows, template, work
 from flask import current_app
 from sqlalchemy import text
@@ -208,6 +210,21 @@ def test_the_detectable_effect_is_that_of_two_shares(admin, campaign):
     assert shown["base_share"] == pytest.approx(0.1)
     reach = (1.959964 + 0.841621) * (0.1 * 0.9 * (1 / held + 1 / treated)) ** 0.5
     assert shown["detectable_share"] == pytest.approx(0.1 + reach, abs=1e-4)
+
+
+def test_the_detectable_profit_goes_by_how_much_purchases_varied(admin, campaign):
+    members = crowd(200)
+    amounts = [n * 100 for n in range(50)]
+    buy(members[:50], amounts, NOON - timedelta(days=3), "lately-")
+    buy(members[50:], [90_000] * 150, NOON - timedelta(days=30), "long-ago-")
+    found = campaign(members, holdout_percent=50)
+    shown = plan(admin, found["id"])["detectable"]
+    spent = [*amounts, *[0] * 150]
+    mean = sum(spent) / 200
+    variance = 0.4**2 * (sum(one * one for one in spent) / 200 - mean**2)
+    held, treated = shown["holdout"], shown["treated"]
+    reach = (1.959964 + 0.841621) * (variance * (1 / held + 1 / treated)) ** 0.5
+    assert shown["detectable_profit"] == pytest.approx(reach, abs=0.02)
 
 
 def test_without_a_holdout_nothing_can_be_told(admin, campaign):
