@@ -54,7 +54,10 @@ class Part:
             return self.head
         pieces, open_ = [self.head], self.lead
         for hole, stretch in self.holes:
-            open_ += crlf(values[hole]).encode()
+            value = values[hole]
+            if "\n" in value or "\r" in value:
+                value = crlf(value)
+            open_ += value.encode()
             if stretch.ways is None:
                 open_ += stretch.raw
                 continue
@@ -146,6 +149,8 @@ def to_ascii(address: str) -> str:
 @lru_cache(maxsize=4096)
 def subject(text: str) -> bytes:
     """A subject as RFC 2047 has it: as it stands when it is short ASCII, else in encoded words."""
+    if text.isascii() and text.isprintable() and len(text) <= 66 and "=?" not in text:
+        return text.strip().encode("ascii")
     plain = CONTROLS.sub(" ", text).strip()
     if plain.isascii() and len(plain) <= 66 and "=?" not in plain:
         return plain.encode("ascii")
