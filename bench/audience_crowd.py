@@ -110,6 +110,6 @@ def seed(
         report(f"seeding {name}")
         values = {"members": members, "orders": orders}
         used = {key: value for key, value in values.items() if f"%({key})s" in statement}
-        connection.execute(statement, used or None)
+        connection.execute(statement.encode(), used or None)
     connection.execute("VACUUM ANALYZE")
     connection.execute("CHECKPOINT")
