@@ -4,7 +4,7 @@ from crm.campaigns.journeys.models import STATES
 from crm.http import Schema, fields
 from crm.http.pagination import PageQuery, page_of
 
-MOST_DAYS = 366
+MOST_DAYS = 200
 
 
 class AheadOut(Schema):
@@ -58,7 +58,7 @@ class DayCount(Schema):
 class ResultsByDayOut(ResultsOut):
     """With its days."""
 
-    by_day = fields.Items(fields.Nested(DayCount), MOST_DAYS)
+    by_day = fields.Items(fields.Nested(DayCount), MOST_DAYS + 2)
 
 
 class JourneyOut(Schema):
@@ -117,7 +117,7 @@ class DryRunOut(Schema):
 class ResultsQuery(Schema):
     """Of how many days, today included."""
 
-    days = fields.Whole(1, MOST_DAYS - 1, query=True, load_default=30)
+    days = fields.Whole(1, MOST_DAYS, query=True, load_default=30)
 
 
 class OccasionsQuery(PageQuery):
