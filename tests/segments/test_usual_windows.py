@@ -286,3 +286,21 @@ def test_an_order_of_the_future_counts_when_its_time_has_come(now):
     jobs.usual_windows(now)
     assert reading.of_member(members[0], now=now)[0].gaps == 3
     assert reading.of_member(members[0], now=now + 4 * DAY)[0].gaps == 4
+    move_clock(now + 4 * DAY)
+    jobs.usual_windows(now + 4 * DAY)
+    assert db.session.get_one(UsualWindow, (members[0], ""), populate_existing=True).gaps == 4
+
+
+def test_what_was_written_as_the_night_began_is_looked_at_again(now):
+    """An order may be written before the night begins, and be committed after the night has read:
+    what the night left of its member is not told, and the next night comes back to him."""
+    members = shop_of(now)
+    jobs.usual_windows(now)
+    db.session.execute(text("UPDATE usual_window SET gaps = 77"))
+    written = text("UPDATE purchase_summary SET updated_at = :at WHERE member_id = :id")
+    db.session.execute(written, {"at": now - timedelta(minutes=5), "id": members[0]})
+    assert {each.gaps for each in reading.of_member(members[0], now=now + DAY)} == {3}
+    assert {each.gaps for each in reading.of_member(members[1], now=now + DAY)} == {77}
+    jobs.usual_windows(now)
+    left = db.session.execute(text("SELECT DISTINCT member_id FROM usual_window WHERE gaps = 3"))
+    assert left.scalars().all() == [members[0]]

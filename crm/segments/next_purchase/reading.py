@@ -19,12 +19,13 @@ OF = text("""
     ORDER BY w.member_id, w.category
 """)
 # What the night wrote is still so when the member's purchases have not changed since, and none was
-# dated in the future. Two look-ups by key, where the function would have to be planned.
+# dated in the future. Two look-ups by key, where the function has to be planned. Ten minutes:
+# the night did not see what was written before it began and committed after that.
 STILL_SO = text("""
     SELECT w.member_id, w.category, w.last_day, w.gaps, w.lower_days, w.middle_days, w.upper_days
     FROM purchase_summary s
     JOIN pattern_build b ON b.name = 'usual_windows' AND b.as_of <= :now
-        AND s.updated_at < b.as_of AND s.last_paid_at <= b.as_of
+        AND s.updated_at < b.as_of - interval '10 minutes' AND s.last_paid_at <= b.as_of
     LEFT JOIN usual_window w ON w.member_id = s.member_id
     WHERE s.member_id = :member
     ORDER BY w.category

@@ -49,7 +49,10 @@ KEEP = text("""
 """)
 CHANGED = text("""
     SELECT member_id FROM purchase_summary
-    WHERE member_id > :after AND (CAST(:since AS timestamptz) IS NULL OR updated_at >= :since)
+    WHERE member_id > :after AND (
+        CAST(:since AS timestamptz) IS NULL
+        OR greatest(updated_at, last_paid_at)
+            >= CAST(:since AS timestamptz) - interval '10 minutes')
     ORDER BY member_id LIMIT :most
 """)
 GONE = text("""
@@ -119,7 +122,9 @@ def _moved(known: dict[str, list[float]], found: dict[str, list[float]]) -> bool
 
 
 def changed(after: UUID, since: datetime | None, most: int) -> list[UUID]:
-    """Members whose purchases changed at or after `since` (None: all who ever had an order)."""
+    """Members whose purchases changed since then (None: all who ever had an order), and some more:
+    of what was written shortly before, the last night may not have seen the commit, and an order
+    that was dated in the future may count by now."""
     values = {"after": after, "since": since, "most": most}
     return list(db.session.scalars(CHANGED, values))
 
