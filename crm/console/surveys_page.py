@@ -119,7 +119,7 @@ def _chart(months: Sequence[Mapping[str, Any]], today: date) -> dict[str, Any] |
         now=formats.month(last["month"], today),
     )
     points = [(row["month"].year * 12 + row["month"].month, row["average"]) for row in known]
-    labels = [formats.month(row["month"], today) for row in known]
+    labels = [formats.month(row["month"], row["month"]) for row in known]  # twelve: no year needed
     texts = [formats.number(row["average"], 1) for row in known]
     return {"drawing": charts.course(points, labels, texts, low=1, high=5), "finding": finding}
 
