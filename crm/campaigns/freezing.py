@@ -49,9 +49,9 @@ def freeze(campaign_id: UUID, *, now: datetime) -> int:
     chosen = _whose_time_has_come(found, dues, now) if live else dues
     within = NOT_YET if live else "{audience}"
     query = waterfall.judged(found, arms, channel, chosen, rules, now, within=within)
-    waterfall.give_room()
     values = query.params | {"live": live, "now": now}
-    rows = db.session.execute(text(FREEZE.format(judged=query.sql)), values)
+    with waterfall.room():
+        rows = db.session.execute(text(FREEZE.format(judged=query.sql)), values).all()
     whole = waterfall.counted((verdict, arm, count) for verdict, arm, count in rows)
     return _note(campaign_id, whole, dues, now)
 

@@ -144,5 +144,6 @@ def audience_size(found: Campaign, now: datetime) -> tuple[int, int]:
     assert found.audience_id is not None
     members = audience.members(found.audience_id, found.exclude, now)
     query = SIZE.format(audience=members.audience, excluded=members.excluded)
-    row = db.session.execute(text(query), members.params).one()
+    with waterfall.room():
+        row = db.session.execute(text(query), members.params).one()
     return row.left_, row.excluded

@@ -6,7 +6,8 @@ set instead of member by member. Holdouts are drawn from those who could get a m
 both sides are alike.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -92,7 +93,13 @@ SUPPRESSED = """
         AND x.address_key = message_address_key(:channel, w.value)
     WHERE EXISTS (SELECT FROM suppression WHERE channel = :channel)
 """
-ROOM = text("SET LOCAL work_mem = '128MB'; SET LOCAL jit = off")
+# Whole audiences are sorted and hashed in memory; to compile such statements takes longer than to
+# run them; and tables that were filled a minute ago look empty to the planner, which would then go
+# through them once for each member.
+ROOM = text("""
+    SET LOCAL work_mem = '128MB'; SET LOCAL jit = off; SET LOCAL enable_nestloop = off
+""")
+NO_ROOM = text("RESET work_mem; RESET jit; RESET enable_nestloop")
 # Days on which members can get no more: by what they got on it, and on the six days before.
 CAPPED = """
     SELECT d.member_id, t.day FROM message_day d
@@ -261,9 +268,9 @@ class Lately(NamedTuple):
 def count(found: Judged, since: date, begun: datetime) -> tuple[Waterfall, Lately]:
     """What the query comes to; and how those whom it can reach bought after the day `since`, and
     spent from the instant `begun` on. Writes nothing."""
-    give_room()
     query = text(COUNT.format(judged=found.sql))
-    rows = db.session.execute(query, found.params | {"since": since, "begun": begun}).all()
+    with room():
+        rows = db.session.execute(query, found.params | {"since": since, "begun": begun}).all()
     reached = [row for row in rows if row.arm >= HELD_OUT]
     members = max(sum(row.members for row in reached), 1)
     mean = sum(row.spent for row in reached) / members
@@ -274,13 +281,16 @@ def count(found: Judged, since: date, begun: datetime) -> tuple[Waterfall, Latel
     return counted((row.verdict, row.arm, row.members) for row in rows), lately
 
 
-def give_room() -> None:
-    """Let the statements of this transaction sort and hash whole audiences in memory; to compile
-    them takes longer than to run them."""
+@contextmanager
+def room() -> Iterator[None]:
+    """Let statements over whole audiences be planned as such."""
     db.session.execute(ROOM)
+    yield
+    db.session.execute(NO_ROOM)
 
 
 def member_ids(found: Judged, most: int) -> list[UUID]:
     """Some who would get a message, to look at."""
     query = f"SELECT member_id FROM ({found.sql}) AS j WHERE arm > 0 LIMIT :most"  # noqa: S608
-    return list(db.session.scalars(text(query), found.params | {"most": most}))
+    with room():
+        return list(db.session.scalars(text(query), found.params | {"most": most}))

@@ -22,7 +22,7 @@ from crm.app import create_app
 from crm.campaigns.journeys import jobs as journey_jobs
 from crm.config import Config
 from crm.db import config, db, transaction
-from crm.demo import journeys, offers, voices
+from crm.demo import campaigns, journeys, offers, voices
 from crm.demo.places import STORES
 from crm.demo.shop import ZONE, Shop
 from crm.members import jobs as members_jobs
@@ -51,6 +51,7 @@ def load(report: Report, shop: Shop | None = None) -> bool:
     if state["done"]:
         offers.add(clock.now())  # a shop that was loaded before there were any
         voices.add(clock.now())
+        campaigns.add(clock.now())
         return False
     shop = shop or Shop.open(config().demo_data)
     today = date.fromisoformat(state["today"])
@@ -178,6 +179,7 @@ def _finish(report: Report) -> None:
         _switch_on,
         lambda: journey_jobs.tick(slot),
         lambda: voices.add(clock.now()),
+        lambda: campaigns.add(clock.now()),
     ]
     for done, step in enumerate(steps):
         report("follow-up", done, len(steps))
