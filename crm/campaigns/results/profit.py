@@ -1,7 +1,8 @@
 """What members brought in their window: one statement, one row per arm, nobody's own figures.
 
-An order counts if it was placed in its member's window, [due_at, due_at + days), and is paid. All
-arms and the holdout are counted alike, whether a message reached anybody or not. In minor units:
+An order counts if it was placed in its member's window, [due_at, due_at + days), and is paid; one
+that was refunded altogether is no purchase, but what it cost counts. All arms and the holdout are
+counted alike, whether a message reached anybody or not. In minor units:
 
     sales     goods after discounts and refunds, without tax
     discount  the order's own, or what its coupons take off if that is more, on what was kept;
@@ -25,7 +26,7 @@ from crm.db import db
 
 SUMS = text("""
     WITH sold AS (
-        SELECT p.member_id, p.arm, count(*) AS orders,
+        SELECT p.member_id, p.arm, count(*) FILTER (WHERE o.counted) AS orders,
                sum(g.sales) AS sales, sum(g.cut + g.beside) AS discount,
                sum(o.points * CAST(:point AS float8)) AS points,
                sum(o.goods - o.net) AS refunds, sum(g.lost) AS lost,
@@ -73,7 +74,8 @@ SUMS = text("""
         FROM campaign_spent_before WHERE campaign_id = :id GROUP BY arm
         UNION ALL
         SELECT s.arm, 0, 0, 0, sum(s.profit), sum(s.profit * coalesce(b.spent, 0)),
-               sum(s.profit * s.profit), count(*), sum(s.orders), sum(s.sales), sum(s.discount),
+               sum(s.profit * s.profit), count(*) FILTER (WHERE s.orders > 0), sum(s.orders),
+               sum(s.sales), sum(s.discount),
                sum(s.points), sum(s.refunds), sum(s.lost)
         FROM sold s LEFT JOIN campaign_spent_before b
             ON b.campaign_id = :id AND b.member_id = s.member_id

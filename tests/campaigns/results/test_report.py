@@ -107,10 +107,10 @@ def test_figures_are_what_a_shopkeeper_adds_up(admin: Api, seed: int):
             (one, earned) for one, earned in zip(orders, points, strict=True)
             if one.status == "paid" and due <= one.at < due + 14 * DAY
         ]  # fmt: skip
-        wanted[arm]["buyers"] += bool(mine)
+        wanted[arm]["buyers"] += any(one.profit(0)[0] > 0 for one, _ in mine)
         for one, earned in mine:
             sales, cut, profit = one.profit(earned)
-            wanted[arm]["orders"] += 1
+            wanted[arm]["orders"] += sales > 0
             wanted[arm]["sales"] += sales
             wanted[arm]["discounts"] += cut
             wanted[arm]["points_cost"] += earned * POINT
@@ -297,3 +297,51 @@ def test_who_may_not_see_campaigns_sees_no_report(admin: Api, api_with):
     assert (refused.status_code, refused.get_json()["needs"]) == (403, "campaigns:read")
     missing = admin.get(f"/campaigns/{uuid4()}/report")
     assert (missing.status_code, missing.get_json()["code"]) == (404, "campaign_not_found")
+
+
+def test_a_draft_without_arms_has_a_report_that_says_nothing(admin: Api):
+    draft = admin.post("/campaigns", {"name": "Tea"}).get_json()
+    found = report(admin, draft["id"])
+    assert (found["arms"], found["total"]["lack"]) == ([], "not_started")
+    assert found["winner"]["status"] == "one_arm"
+
+
+def test_an_order_refunded_whole_is_no_purchase_but_goods_that_stayed_away_cost(admin: Api):
+    kept, lost = make(), make()
+    campaign = make_campaign({kept: (1, DUE), lost: (0, DUE)})
+    for member, restock in ((kept, True), (lost, False)):
+        Bought(DUE + DAY, 10_000, refunds=[(10_000, restock)]).send(admin, member)
+    found = report(admin, campaign)
+    arm, holdout = found["arms"][0], found["holdout"]
+    assert [(one["buyers"], one["orders"], one["sales"]) for one in (arm, holdout)] == [
+        (0, 0, 0)
+    ] * 2
+    assert (arm["goods_lost"], arm["profit"]) == (0, 0)
+    assert (holdout["goods_lost"], holdout["profit"]) == (6_000, -6_000)
+
+
+def test_coupons_are_taken_off_wherever_the_shop_shows_them(admin: Api):
+    """… in the lines here: 20.00 off, and a gift that costs 7.00 comes beside the goods."""
+    member = make()
+    campaign = make_campaign({member: (1, DUE), make(): (0, DUE)})
+    codes = []
+    for body in (
+        {"name": "20 off", "kind": "amount", "value": 2000, "stackable": True},
+        {"name": "A cup", "kind": "gift", "value": 700, "stackable": True,
+         "gift": {"sku": "C1", "name": "Cup"}},
+    ):  # fmt: skip
+        made = admin.post("/coupon-templates", body | {"validity": {"days": 60}})
+        assert made.status_code == 201, made.data
+        given = {"member": {"id": str(member)}, "occasion": "spring"}
+        path = f"/coupon-templates/{made.get_json()['id']}/issue"
+        codes.append(admin.post(path, given).get_json()["code"])
+    line = {"line_no": 1, "sku": "T", "name": "Tea", "quantity": 1, "unit_price": 12_000,
+            "discount": 2_000}  # fmt: skip
+    at = stamp(DUE + DAY)
+    body = order_body(member, placed_at=at, paid_at=at, updated_at=at, lines=[line], coupons=codes)
+    answer = admin.put("/orders/web/with-coupons", body)
+    assert {one["state"] for one in answer.get_json()["coupons"]} == {"used"}, answer.data
+    points = answer.get_json()["earned"]["points"]
+    arm = report(admin, campaign)["arms"][0]
+    assert (arm["sales"], arm["discounts"]) == (10_000, 2_700)
+    assert arm["profit"] == round(MARGIN * 12_000 - 2_700 - points * POINT)
