@@ -123,7 +123,7 @@ COUNT = """
            count(*)::integer AS frequency, sum(net)::bigint AS monetary
     FROM (
         SELECT member_id, local_day, min(paid_at) AS first_paid_at, max(paid_at) AS last_paid_at,
-               count(*) AS orders, sum(net) AS net
+               count(*) AS orders, sum(net)::bigint AS net
         FROM orders WHERE counted AND member_id IS NOT NULL GROUP BY member_id, local_day
     ) days
     GROUP BY member_id

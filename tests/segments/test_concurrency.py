@@ -5,11 +5,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from purchases import buy, lively_shop
+from purchases import buy, lively_shop, new_members
 from sqlalchemy import text
 
 from crm.db import db, transaction
+from crm.orders import checking
 from crm.segments import jobs, runs, work
+from crm.segments.errors import RunIsOver
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -70,3 +72,59 @@ def test_a_run_waits_for_the_one_that_is_writing(app, now):
     thread.join()
     db.session.rollback()
     assert runs.get(run.id).state == "done"
+
+
+def test_a_run_that_is_cancelled_while_it_works_has_happened_wholly_or_not_at_all(app, now):
+    with transaction():
+        lively_shop(now, size=300)
+        run = jobs.queue_run(now, {"bootstraps": 2}, now=now)
+    assert run is not None
+    begun = threading.Event()
+
+    def perform() -> None:
+        with app.app_context():
+            begun.set()
+            work.perform(run.id)
+
+    thread = threading.Thread(target=perform)
+    thread.start()
+    begun.wait()
+    try:
+        with transaction():
+            jobs.cancel_run(run.id, now=now)
+    except RunIsOver:
+        db.session.rollback()
+    thread.join()
+    db.session.rollback()
+    found = runs.get(run.id)
+    assert found.state in ("cancelled", "done")
+    rows = db.session.execute(text("SELECT count(*) FROM segment_assignment")).scalar_one()
+    members = db.session.execute(text("SELECT count(segment) FROM member")).scalar_one()
+    assert (rows, members) == ((620, 620) if found.state == "done" else (0, 0))
+
+
+def test_aggregates_are_put_right_after_an_order_that_is_being_written(app, now):
+    with transaction():
+        (member, *_) = new_members(1)
+        buy([(member, now - timedelta(days=3), 500)], now=now)
+    with transaction():
+        db.session.execute(text("UPDATE purchase_summary SET monetary = 7"))
+    found = checking.look(None)
+    db.session.rollback()
+    assert found.wrong == [member]
+    done = threading.Event()
+
+    def repair() -> None:
+        with app.app_context(), transaction():
+            checking.repair(found, now)
+        done.set()
+
+    thread = threading.Thread(target=repair)
+    with transaction():
+        buy([(member, now - timedelta(days=1), 900)], now=now)  # holds the member's row
+        thread.start()
+        assert not done.wait(0.2)
+    thread.join()
+    assert checking.look(None).wrong == []
+    row = db.session.execute(text("SELECT orders, monetary FROM purchase_summary")).one()
+    assert tuple(row) == (2, 1_400)
