@@ -217,6 +217,19 @@ def test_a_list_takes_members_by_whatever_names_them_and_reports_the_rest(admin,
     assert admin.get(f"/audiences/{made['id']}").json["members"] == 1
 
 
+def test_a_list_takes_a_file_whose_heading_says_what_is_what(admin, shop):
+    path = f"/audiences/{make(admin, 'Guests', kind='list')['id']}/members"
+    file = "name,Phone,E-mail\nLin,+86 138 1234 4471,\n\nAda,,ada@example.com\nEve,,\n"
+    found = admin.post(path, {"csv": file}).json
+    assert (found["lines"], found["added"], found["members"]) == (3, 2, 2)
+    assert [(row["line"], row["code"]) for row in found["unknown_lines"]] == [(5, "not_understood")]
+    for wrong in ({}, {"csv": file, "members": []}):
+        answer = admin.post(path, wrong)
+        assert answer.json["errors"][0]["code"] == "members_or_csv"
+    many = admin.post(path, {"csv": "x\n" * 100_001})
+    assert (many.status_code, many.json["code"]) == (422, "too_many_lines")
+
+
 def test_lists_have_no_filter_and_filters_take_no_members(admin, shop):
     a_list, a_filter = make(admin, "Guests", kind="list"), make(admin, "VIPs")
     wrong = admin.put(f"/audiences/{a_list['id']}", {"filter": VIP})

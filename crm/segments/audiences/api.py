@@ -96,6 +96,7 @@ def list_audience_members(query: dict[str, Any], audience_id: UUID):
 def upload_members(body: dict[str, Any], audience_id: UUID):
     """Put members on a list, take them off it, or let it have just these. The same upload again
     changes nothing."""
+    file = body.get("csv")
+    lines = lists.of_values(body["members"]) if file is None else lists.of_file(file.encode())
     with transaction():
-        lines = lists.of_values(body["members"])
         return asdict(lists.put(audience_id, lines, body["mode"], now=clock.now()))

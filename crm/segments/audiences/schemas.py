@@ -10,6 +10,7 @@ from crm.segments.audiences.kinds import OPS
 from crm.segments.audiences.lists import MODES, MOST_LINES
 
 MOST_SAMPLED, MOST_COMPARED = 20, 5
+LONGEST_CSV = 10_000_000
 
 
 def filter_field(**kwargs) -> fields.Mapping:
@@ -164,10 +165,19 @@ AudienceMemberPage = page_of(AudienceMemberOut)
 
 
 class UploadIn(Schema):
-    """Who is meant: ids, member numbers, phone numbers, e-mail addresses, in any mixture."""
+    """Who is meant: ids, member numbers, phone numbers, e-mail addresses, in any mixture; as a list
+    of `members`, or as the text of a `csv` file."""
 
-    members = fields.Items(fields.Text(254, low=0), MOST_LINES, required=True)
+    members = fields.Items(fields.Text(254, low=0), MOST_LINES)
+    csv = fields.Text(LONGEST_CSV, multiline=True)
     mode = fields.Choice(*MODES, load_default="add")
+
+    @ma.validates_schema
+    def one_form(self, data: dict, **_: object) -> None:
+        """Exactly one of the two."""
+        if ("members" in data) == ("csv" in data):
+            error = fields.wrong("members_or_csv", N_("Send either members or csv."))
+            raise ma.ValidationError({"members": error.messages})
 
 
 class UnknownLineOut(Schema):
