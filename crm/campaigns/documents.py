@@ -36,7 +36,7 @@ def many(found: Sequence[Campaign], now: datetime) -> list[dict[str, Any]]:
     for arm in db.session.scalars(query.execution_options(populate_existing=True)):
         arms[arm.campaign_id].append(arm)
     figures = sources.figures_of("campaign", [str(one) for one in ids])
-    waiting = _waiting(ids, now)
+    waiting = _waiting(found, now)
     return [
         {name: getattr(one, name) for name in PLAIN}
         | {
@@ -67,11 +67,18 @@ def progress(found: Campaign, figures: Figures) -> float:
     return round((figures.planned - figures.pending) / found.members, 4)
 
 
-def _waiting(ids: Sequence[UUID], now: datetime) -> Mapping[str, UUID]:
-    query = select(Approval.subject_id, Approval.id).where(
+def _waiting(found: Sequence[Campaign], now: datetime) -> Mapping[str, UUID]:
+    """Requests for launches of drafts as they are, by campaign."""
+    revisions = {str(one.id): one.revision for one in found}
+    query = select(Approval.subject_id, Approval.id, Approval.payload).where(
         Approval.kind == launching.KIND,
-        Approval.subject_id.in_([str(one) for one in ids]),
+        Approval.subject_id.in_(list(revisions)),
         Approval.state == "pending",
         Approval.expires_at > now,
     )
-    return {row.subject_id: row.id for row in db.session.execute(query)}
+    rows = db.session.execute(query)
+    return {
+        row.subject_id: row.id
+        for row in rows
+        if row.payload["revision"] == revisions[row.subject_id]
+    }

@@ -61,7 +61,7 @@ def launch(
     `CampaignScheduleInThePast`, `CampaignApprovalPending`, `Invalid`.
     """
     found = _draft(campaign_id, revision)
-    pending = pending_approval(campaign_id, now)
+    pending = pending_approval(found, now)
     if pending is not None:
         raise CampaignApprovalPending(approval=str(pending))
     planned = plan.make(found, now=now)
@@ -111,12 +111,14 @@ def apply_approved(
     return {"campaign": str(found.id), "will_send": planned.will_send}
 
 
-def pending_approval(campaign_id: UUID, now: datetime) -> UUID | None:
-    """The request for a launch that nobody has decided yet."""
+def pending_approval(found: Campaign, now: datetime) -> UUID | None:
+    """The request for a launch of the draft as it is that nobody has decided yet; one for what it
+    was before can't launch anything any more."""
     query = select(Approval.id).where(
         Approval.kind == KIND,
         Approval.subject_type == "campaign",
-        Approval.subject_id == str(campaign_id),
+        Approval.subject_id == str(found.id),
+        Approval.payload["revision"].as_integer() == found.revision,
         Approval.state == "pending",
         Approval.expires_at > now,
     )

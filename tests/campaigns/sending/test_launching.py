@@ -152,6 +152,10 @@ class TestASecondPerson:
         answer = other.post(f"/approvals/{asked['id']}/approve")
         assert (answer.status_code, answer.get_json()["code"]) == (409, "campaign_changed")
         assert state(large) == "draft"
+        assert admin.get(f"/campaigns/{large}").get_json()["approval"] is None
+        anew = launch(admin, large)
+        assert anew.status_code == 202
+        assert anew.get_json()["approval"]["id"] != asked["id"]
 
     def test_is_not_needed_up_to_the_limit(self, admin, campaign):
         admin.put("/campaign-policy", {"approval": {"recipients": 3, "cost": 0}})
