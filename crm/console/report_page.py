@@ -11,7 +11,7 @@ from flask import render_template
 
 from crm import clock
 from crm.campaigns import documents, drafts, making
-from crm.campaigns.results import report, standing, terms
+from crm.campaigns.results import reading, standing
 from crm.campaigns.results.definitions import told
 from crm.campaigns.results.standing import Status
 from crm.console import charts, formats, report_words
@@ -33,8 +33,7 @@ FINDING = N_("{arm}: {amount} ({low} to {high}).")
 def campaign_report(campaign_id: UUID) -> str:
     """The report as of now."""
     now = clock.now()
-    current = terms.current(now)
-    found = report.of(campaign_id, current, now=now)
+    found = reading.report(campaign_id, now=now)
     currency = found["currency"]
     fewest = (standing.FEWEST_MEMBERS, standing.FEWEST_BUYERS)
     return render_template(

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from crm import clock
-from crm.campaigns.results import report, terms
+from crm.campaigns.results import reading
 from crm.campaigns.results.definitions import told
 from crm.campaigns.results.schemas import CampaignReportOut
 from crm.http import Blueprint, needs
@@ -16,5 +16,4 @@ blp = Blueprint("campaign_results", __name__, description="What came of campaign
 @blp.response(200, CampaignReportOut)
 def get_report(campaign_id: UUID):
     """Figures per arm, profit beyond doing nothing with its 95 % interval, and the best arm."""
-    now = clock.now()
-    return report.of(campaign_id, terms.current(now), now=now) | {"definitions": told()}
+    return reading.report(campaign_id, now=clock.now()) | {"definitions": told()}

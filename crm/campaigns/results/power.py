@@ -7,8 +7,10 @@ Source: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), tw
 
 from math import inf, sqrt
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
-from crm.campaigns.results.moments import Moments
+if TYPE_CHECKING:  # a plan needs no numpy
+    from crm.campaigns.results.moments import Moments
 
 ALPHA = 0.05
 POWER = 0.8
@@ -32,7 +34,7 @@ def detectable(
     return reach * sqrt(variance * (1 / n_treated + 1 / n_holdout))
 
 
-def unexplained(before: Moments) -> float:
+def unexplained(before: "Moments") -> float:
     """The variance of y that earlier spend leaves: of an audience as one group, y its profit in
     the last window before launch, x its spend before that."""
     n, xx, xy, yy = (float(part.sum()) for part in (before.n, before.xx, before.xy, before.yy))

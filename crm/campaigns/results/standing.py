@@ -8,8 +8,10 @@ and stops at the first good one finds effects that are not there (Johari, Koomen
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
+from typing import TYPE_CHECKING
 
-from crm.campaigns.results.effects import Effect
+if TYPE_CHECKING:  # its words are said by processes that need no numpy
+    from crm.campaigns.results.effects import Effect
 
 FEWEST_BUYERS = 30  # expected in the smaller of two groups; see docs/measurement.md
 FEWEST_MEMBERS = 100
@@ -79,7 +81,7 @@ def lacking(window: Window, holdout: int, arm: int, share: float) -> Standing | 
     return Standing(Status.NOT_ENOUGH, Lack.WINDOW_OPEN, max(1, left))
 
 
-def said(effect: Effect, p: float, alpha: float) -> Standing:
+def said(effect: "Effect", p: float, alpha: float) -> Standing:
     """What a whole comparison says. `p` is adjusted for all comparisons it belongs to."""
     if p > alpha:
         return Standing(Status.NO_DIFFERENCE)
