@@ -34,7 +34,7 @@ class SurveysShown(Schema):
     """Of which store; only what was written, or only bad answers; a page of them."""
 
     store = fields.code(40, load_default=None)
-    only = fields.Choice("words", "low", load_default=None)
+    pick = fields.Choice("words", "low", load_default=None)
     cursor = fields.Text(500, load_default=None)
 
 
@@ -51,8 +51,8 @@ def surveys_page() -> str:
     answers = reading.answers(
         {
             "store": asked["store"],
-            "with_text": asked["only"] == "words",
-            "rating_at_most": LOW if asked["only"] == "low" else None,
+            "with_text": asked["pick"] == "words",
+            "rating_at_most": LOW if asked["pick"] == "low" else None,
             "cursor": asked["cursor"],
             "limit": SHOWN,
         }
@@ -69,7 +69,7 @@ def surveys_page() -> str:
         cursor=answers["next_cursor"],
         stores=names,
         store=asked["store"] or "",
-        only=asked["only"] or "",
+        pick=asked["pick"] or "",
     )
 
 

@@ -52,12 +52,12 @@ def test_figures_are_told_with_a_line_and_its_table(signed_in: As, answered):
 def test_answers_can_be_read_by_kind_and_lead_to_their_case(signed_in: As, answered):
     manager = signed_in("manager")
     assert "5 · Very happy –" in words(manager.get("/surveys"))
-    for only in ("words", "low"):
-        shown = manager.get("/surveys", {"only": only})
+    for pick in ("words", "low"):
+        shown = manager.get("/surveys", {"pick": pick})
         assert "5 · Very happy –" not in words(shown)
         assert "the case it opened" in words(shown)
     assert "No answers here" in words(manager.get("/surveys", {"store": "nowhere"}))
-    assert manager.get("/surveys", {"only": "x"}).status_code == 422
+    assert manager.get("/surveys", {"pick": "x"}).status_code == 422
     assert signed_in("clerk").get("/surveys").status_code == 403
 
 
