@@ -224,6 +224,7 @@ def test_mjml_becomes_html_and_the_text_is_made_of_it():
     sent = made("email", "marketing", subject="Hi", html=MJML)
     written = sent.written(VALUES)
     assert "<mj-" not in written["html"]
+    assert '<html lang="en"' in written["html"]  # what a screen reader goes by
     assert 'href="https://shop.example/?a=1&amp;b=2"' in written["html"]
     assert "you have 12,345 points!" in written["html"]
     assert "googleapis" not in written["html"]  # nothing is fetched from others

@@ -69,7 +69,7 @@ def compile_one(
             if check:
                 _check(name, source)
             whole = _with_way_out(channel, purpose, locale, name, source)
-            found, used = _html(whole, links) if name == "html" else _MAKE[name](whole)
+            found, used = _html(whole, links, locale) if name == "html" else _MAKE[name](whole)
         except Mistakes as mistakes:
             wrong.extend((name, said) for said in mistakes.said)
             continue
@@ -97,6 +97,7 @@ def _parts_wrong(channel: str, saved: Saved) -> Iterator[tuple[str, Said]]:
             yield group[0], Said("required", REQUIRED)
 
 
+NO_LANGUAGE = '<html lang="und"'  # as mrml writes it; screen readers go by it
 Made = tuple[dict[str, tuple[Part, ...]], set[str]]
 
 
@@ -111,10 +112,10 @@ def _text(source: str) -> Made:
     return {"text": assemble(marked, marked.text, in_text)}, set(marked.names)
 
 
-def _html(source: str, links: list[str] | None) -> Made:
+def _html(source: str, links: list[str] | None, locale: str) -> Made:
     """HTML and the text of it; addresses of links that are counted are added to `links`."""
     marked = read(source)
-    html = _as_html(marked, source)
+    html = _as_html(marked, source).replace(NO_LANGUAGE, f'<html lang="{locale}"', 1)
     text = _text_of(marked, html)
     if links is not None:
         html, addresses = counting.counted(marked, html)
