@@ -77,7 +77,7 @@ def _by_rules(body: dict[str, Any]) -> Response:
     member_id = identity.require(identity.parse_ref(body["member"], at="/member"))
     order = body.get("order")
     named = (order["channel"], order["order_no"]) if order else None
-    stands = {"order_unmet": orders.unmet(member_id, *named)} if named else {}
+    stands: dict[str, Any] = {"order_unmet": orders.unmet(member_id, *named)} if named else {}
     asked = Asked(
         body["activity"],
         body.get("source_key"),

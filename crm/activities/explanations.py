@@ -79,7 +79,7 @@ def of_entry(member_id: UUID, seq: int) -> dict[str, Any]:
         why["order"] = _order_of(source["id"])
     if kind == "award":
         why |= said(found["points"], data)
-        why["not_applied"] = _act(data, row.occurred_at) if by_rules else []
+        why["not_applied"] = _act(data or {}, row.occurred_at) if by_rules else []
     return found | {"why": why}
 
 

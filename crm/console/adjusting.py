@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import marshmallow as ma
@@ -193,7 +193,7 @@ def _read() -> tuple[Form, dict[str, Any]]:
     said: dict[str, str] = {}
     body: dict[str, Any] = {}
     try:
-        body = SCHEMA.load(typed)
+        body = cast(dict[str, Any], SCHEMA.load(typed))
     except ma.ValidationError as error:
         for one in field_errors(error.messages):
             name = one.pointer.strip("/")

@@ -123,6 +123,7 @@ def _sees_all(who: Principal) -> bool:
 def _row(row: Approval, who: Principal, now: datetime) -> dict[str, Any]:
     state = approvals.state(row, now)
     name, mood = STATES[state]
+    ended = {"pending": None, "expired": row.expires_at}.get(state, row.decided_at)
     return {
         "id": row.id,
         "what": approvals.KINDS[row.kind].tell(row.payload),
@@ -134,9 +135,7 @@ def _row(row: Approval, who: Principal, now: datetime) -> dict[str, Any]:
         "state": name,
         "mood": mood,
         "decided_by": row.decider_name or "",
-        "decided": when(row.expires_at if state == "expired" else row.decided_at, now)
-        if state != "pending"
-        else "",
+        "decided": when(ended, now) if ended else "",
         "reason": row.reason or "",
         "decidable": approvals.may_decide(row, who),
         "own": row.requester_id == who.id,

@@ -1,7 +1,7 @@
 """What the shop owes its members in points: figures, months of expiry, expected breakage."""
 
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, cast
 
 import marshmallow as ma
 from flask import render_template, request
@@ -42,7 +42,7 @@ def liability_page() -> str | tuple[str, int]:
     given = {name: value for name, value in request.args.items() if value}
     wrong, day = "", None
     try:
-        day = LiabilityQuery().load(given)["as_of"]
+        day = cast(dict[str, Any], LiabilityQuery().load(given))["as_of"]
     except ma.ValidationError as error:
         mistake = invalid(error).errors[0]
         if mistake.pointer != "/as_of":

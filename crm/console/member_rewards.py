@@ -106,7 +106,7 @@ def _act(found: Member, act: Act, what: str) -> Answer:
             made = act(now)
             if now in (made.redeemed_at, made.handed_over_at, made.cancelled_at):
                 trail.note(what, made, now=now)
-            done = {what: made.id}
+            done: dict[str, Any] = {what: made.id}
     except Refused as refused:
         return _page(found, wrong=_told(refused)), refused.status
     return redirect(url_for("console.member_rewards", member_id=found.id, **done), 303)

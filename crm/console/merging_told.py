@@ -54,7 +54,7 @@ def pair(
 
 def moves(found: Mapping[str, Any]) -> list[str]:
     """What would move, a sentence for each kind of thing."""
-    told = [
+    told: list[str] = [
         ngettext(
             "{count} phone, address or number will find this member",
             "{count} phones, addresses and numbers will find this member",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from crm.coupons import worth
@@ -134,4 +135,5 @@ def _cart(template: CouponTemplate, asked: Asked) -> Iterator[Refused]:
             yield MinBasisNotMet(min_basis=template.min_basis, basis=found or 0, missing=missing)
     against = [code for code, other in asked.others if not (template.stackable and other.stackable)]
     if against:
-        yield NotStackable(**{"with": against})
+        facts: dict[str, Any] = {"with": against}  # a word of the language, so no plain argument
+        yield NotStackable(**facts)

@@ -191,7 +191,7 @@ def _check_cycles(named: Sequence[tuple[int, Entry]], at_item: bool) -> None:
     referrers = {entry.id: entry.referrer for _, entry in named}
     for place, entry in named:
         seen, one = {entry.id}, entry.referrer
-        while one in referrers and one not in seen:
+        while one is not None and one in referrers and one not in seen:
             seen.add(one)
             one = referrers[one]
         if one in seen:

@@ -4,6 +4,7 @@ from functools import cache
 from typing import ClassVar
 from zoneinfo import available_timezones
 
+import marshmallow as ma
 from babel.numbers import list_currencies
 
 from crm.errors import N_
@@ -131,7 +132,9 @@ class AdjustmentSettings(Schema):
     manager = fields.Nested(AdjustmentLimit)
 
 
-_DAY_CAPS = {name: fields.points(0, allow_none=True) for name in ACTIVITIES}
+_DAY_CAPS: dict[str, ma.fields.Field] = {
+    name: fields.points(0, allow_none=True) for name in ACTIVITIES
+}
 
 
 class ReferralSettings(Schema):
