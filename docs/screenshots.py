@@ -29,6 +29,8 @@ PICTURES: tuple[tuple[str, str, Look, str], ...] = (
     ("programme", "admin", "light", "programme"),
     ("ledger", "admin", "light", "ledger"),
     ("rule-preview", "marketer", "light", "rule"),
+    ("journeys", "marketer", "light", "journeys"),
+    ("campaign", "marketer", "light", "campaign"),
 )
 
 
@@ -78,6 +80,11 @@ def show(page: Page, base: str, what: str, member: dict[str, Any]) -> None:
         page.fill('[name="/factor"]', "2")
         page.fill('[name="/name"]', "Double Sunday")
         page.wait_for_selector("#preview .r-figure")
+    elif what == "campaign":
+        page.goto(f"{base}/console/campaigns")
+        page.click("main tbody tr:last-child a")  # the first one sent; a draft stands above it
+        page.wait_for_url("**/campaigns/*-*")
+        page.goto(page.url + "/report")
     elif what == "member":
         page.goto(f"{base}/console/members/{member['id']}")
     else:
