@@ -13,21 +13,19 @@ from crm.auth.approvals_api import document as approval_document
 from crm.campaigns import documents, drafts, jobs, launching, plan, policy, recipients, running
 from crm.campaigns.checks import TEXTS, Check
 from crm.campaigns.models import Campaign
+from crm.campaigns.plan_schemas import PlanOut
+from crm.campaigns.policy_schemas import CampaignPolicyIn, CampaignPolicyOut
+from crm.campaigns.recipient_schemas import RecipientPage, RecipientQuery
 from crm.campaigns.schemas import (
     AwaitingLaunchOut,
     CampaignIn,
     CampaignOut,
     CampaignPage,
     CampaignPatch,
-    CampaignPolicyIn,
-    CampaignPolicyOut,
     CampaignQuery,
     CancelIn,
     LaunchIn,
     NothingIn,
-    PlanOut,
-    RecipientPage,
-    RecipientQuery,
     body_of,
 )
 from crm.db import transaction

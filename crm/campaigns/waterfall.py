@@ -211,22 +211,7 @@ def judged(
     assert found.audience_id is not None
     members = audience.members(found.audience_id, found.exclude, now)
     kind = ADDRESS.get(channel)
-    days = sorted({one.day for one in dues}) or [now.date()]
-    params = members.params | {
-        "campaign": found.id,
-        "holdout": found.holdout_percent / 100,
-        "upto": assignment.bounds([arm.weight for arm in arms]),
-        "shop": rules.timezone,
-        "channel": channel,
-        "consents": list(CONSENT[channel]),
-        "zones": as_rows([{"zone": d.zone, "due_at": d.at, "day": d.day} for d in dues]),
-        "days": days,
-        "first_day": days[0] - WEEK,
-        "last_day": days[-1],
-        "per_day": NO_CAP if rules.per_day is None else rules.per_day,
-        "per_week": NO_CAP if rules.per_week is None else rules.per_week,
-        "never": 0 in (rules.per_day, rules.per_week),
-    }
+    params = members.params | _drawn(found, arms) | _limits(channel, dues, rules, now)
     if kind is not None:
         params["kind"] = kind
     address = ADDRESSES if kind else THEMSELVES
@@ -240,6 +225,32 @@ def judged(
         drawn=assignment.DRAWN,
     )
     return Judged(sql, params)
+
+
+def _drawn(found: Campaign, arms: Sequence[CampaignArm]) -> dict[str, Any]:
+    """What the draw of holdout and arm goes by."""
+    return {
+        "campaign": found.id,
+        "holdout": found.holdout_percent / 100,
+        "upto": assignment.bounds([arm.weight for arm in arms]),
+    }
+
+
+def _limits(channel: str, dues: Sequence[Due], rules: Policy, now: datetime) -> dict[str, Any]:
+    """When each zone has its time, and whom consent and caps then let through."""
+    days = sorted({one.day for one in dues}) or [now.date()]
+    return {
+        "shop": rules.timezone,
+        "channel": channel,
+        "consents": list(CONSENT[channel]),
+        "zones": as_rows([{"zone": d.zone, "due_at": d.at, "day": d.day} for d in dues]),
+        "days": days,
+        "first_day": days[0] - WEEK,
+        "last_day": days[-1],
+        "per_day": NO_CAP if rules.per_day is None else rules.per_day,
+        "per_week": NO_CAP if rules.per_week is None else rules.per_week,
+        "never": 0 in (rules.per_day, rules.per_week),
+    }
 
 
 def counted(rows: Iterable[tuple[str, int, int]]) -> Waterfall:

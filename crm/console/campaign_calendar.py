@@ -13,7 +13,7 @@ from crm.campaigns import policy
 from crm.campaigns.journeys import days
 from crm.campaigns.journeys.definition import Journey
 from crm.campaigns.models import Campaign
-from crm.campaigns.schemas import CampaignPolicyIn
+from crm.campaigns.policy_schemas import CampaignPolicyIn
 from crm.console import campaign_words, formats, forms, mistakes
 from crm.console.blueprint import blp
 from crm.console.forms import Form

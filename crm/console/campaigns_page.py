@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from crm import clock
 from crm.campaigns import audience, documents, drafts, jobs, launching, plan, recipients, running
 from crm.campaigns.models import OPEN, Campaign
-from crm.campaigns.schemas import RecipientQuery
+from crm.campaigns.recipient_schemas import RecipientQuery
 from crm.campaigns.waterfall import Waterfall
 from crm.console import campaign_figures, campaign_words, formats, message_words, mistakes, person
 from crm.console.blueprint import blp
