@@ -42,6 +42,7 @@ LABELS = LINES.replace("JOIN orders o", "CROSS JOIN unnest(l.labels) AS x (label
 DAYS = "(CASE WHEN {r}.DAY > {today} THEN 0 ELSE CAST({today} AS date) - {r}.DAY END)"
 RECENCY, TENURE = DAYS.replace("DAY", "last_day"), DAYS.replace("DAY", "first_day")
 NEVER = ("between", [1, 0])  # what no value is in
+BEYOND = 2**53  # days, orders, minor units: nobody has so many
 
 Of = Literal["recency", "frequency", "monetary"]
 
@@ -87,8 +88,11 @@ def translate(table: Table, op: str, value: Any, *, falling: bool = False) -> tu
         return round(1 - found if falling else found, 4)
 
     def first(good: Callable[[float], bool]) -> int:
-        """The smallest value whose share is good, where the good ones are the large values."""
+        """The smallest value whose share is good, where the good ones are the large values;
+        `BEYOND` where there is none."""
         low, high = -1, (table.values[-1] if table.values else 0) + 1
+        if not good(share(high)):
+            return BEYOND  # not even who bought more since the run
         while low < high:
             middle = (low + high) // 2
             low, high = (low, middle) if good(share(middle)) else (middle + 1, high)
