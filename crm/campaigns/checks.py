@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm.campaigns import costs, schedule
+from crm.campaigns import costs, samples, schedule
 from crm.campaigns.costs import ArmCost
 from crm.campaigns.models import Campaign, CampaignArm
 from crm.campaigns.waterfall import Waterfall
@@ -88,7 +88,7 @@ def _schedule(found: Campaign, now: datetime) -> Iterator[Check]:
 def _values(arm: CampaignArm, sample: Sequence[UUID], now: datetime) -> Iterator[Check]:
     if not sample:
         return
-    given = dict.fromkeys(sample, costs.variables(arm))
+    given = dict.fromkeys(sample, samples.variables(arm, now))
     lacking = previewing.missing_for(arm.template_id, sample, variables=given, now=now)
     for name, who in sorted(lacking.items()):
         if len(who) == len(sample):

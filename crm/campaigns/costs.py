@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any
 from uuid import UUID
 
+from crm.campaigns import samples
 from crm.campaigns.models import CampaignArm
 from crm.coupons import templates as coupon_templates
 from crm.coupons import worth
@@ -17,8 +18,6 @@ from crm.coupons.models import CouponTemplate
 from crm.db import config
 from crm.messages.templates import compiling, previewing, store
 from crm.points import programme
-
-SAMPLE = {"code": "XXXXXXXXXX"}  # what stands for a coupon that is not given yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +107,6 @@ def coupons_left(template: CouponTemplate) -> int | None:
     return min(left) if left else None
 
 
-def variables(arm: CampaignArm) -> dict[str, Any]:
-    """What stands in a preview for what an arm gives."""
-    found: dict[str, Any] = {}
-    if arm.coupon_template_id:
-        far = "2030-12-31T00:00:00+00:00"
-        found["coupon"] = {
-            **SAMPLE, "name": "–", "value": "–", "expires_on": far,
-            "min_basis": {"amount": 0, "currency": "CNY"},
-        }  # fmt: skip
-    if arm.points:
-        found["points"] = {"amount": arm.points}
-    return found
-
-
 def _message(arm: CampaignArm, channel: str, sample: Sequence[UUID], now: datetime) -> Fraction:
     price = Fraction(Decimal(config().sms_price)) if channel == "sms" else Fraction(0)
     return price * _parts(arm, sample, now) if price else price
@@ -132,7 +117,7 @@ def _parts(arm: CampaignArm, sample: Sequence[UUID], now: datetime) -> int:
     template = store.get(arm.template_id)
     languages = store.languages_of(template, arm.template_version)
     ready = compiling.compiled(template.channel, template.purpose, languages)
-    said = variables(arm)
+    said = samples.variables(arm, now)
     parts = [
         shown["segments"]
         for member in sample

@@ -25,6 +25,11 @@ LISTED = """
     WHERE r.campaign_id = :campaign AND r.member_id > :after {wanted}
     ORDER BY r.member_id LIMIT :limit
 """
+ONE = text("""
+    SELECT r.member_id FROM campaign_member r JOIN member m ON m.id = r.member_id
+    WHERE r.campaign_id = :campaign AND r.arm > 0 AND m.status = 'active'
+    ORDER BY r.member_id LIMIT 1
+""")
 WANTED = {
     "arm": "AND r.arm = :arm",
     "state": "AND s.state = :state",
@@ -43,6 +48,11 @@ def listed(campaign_id: UUID, query: Mapping[str, Any]) -> dict[str, Any]:
     rows = db.session.execute(text(statement), values | {"limit": query["limit"] + 1}).all()
     found = page(rows, query["limit"], lambda row: (str(row.member_id),))
     return found | {"data": [_shown(row) for row in found["data"]]}
+
+
+def one_of(campaign_id: UUID) -> list[UUID]:
+    """One member who gets it, to show it on; nobody while none is known."""
+    return list(db.session.scalars(ONE, {"campaign": campaign_id}))
 
 
 def _shown(row: Any) -> dict[str, Any]:

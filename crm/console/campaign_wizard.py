@@ -10,18 +10,19 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from crm import clock
-from crm.campaigns import drafts, plan, policy
+from crm.campaigns import drafts, plan
 from crm.campaigns.models import MOST_ARMS, Campaign
 from crm.campaigns.schemas import CampaignIn, CampaignPatch, body_of
-from crm.console import campaign_figures, campaign_words, formats, forms, mistakes
+from crm.console import campaign_figures, campaign_words, forms, mistakes
 from crm.console.blueprint import blp
+from crm.console.campaign_review import review_page, steps
 from crm.console.campaign_words import STEPS, WORDS
 from crm.console.forms import Form, Leaf, Manner
 from crm.console.settings_page import manner_at
 from crm.coupons import templates as coupon_templates
 from crm.db import db, transaction
 from crm.errors import Invalid, NotFound, Refused
-from crm.http import fields, problems
+from crm.http import fields
 from crm.http.fields import MINOR_LIMIT
 from crm.http.permissions import needs
 from crm.i18n import gettext
@@ -142,34 +143,6 @@ def _aside(found: Campaign) -> dict[str, Any]:
     return {"fall": None, "shown": campaign_figures.planned(planned, currency)}
 
 
-def review_page(found: Campaign, form: Form, now: datetime) -> str:
-    """The last step: all of it, and the one button."""
-    manner = manner_at(now)
-    names = _audience_names([found.audience_id, *found.exclude])
-    shown, lacks = None, []
-    try:
-        planned = plan.make(found, now=now)
-        shown = campaign_figures.planned(planned, manner.currency)
-    except Invalid as invalid:
-        lacks = [problems.say(one.detail, dict(one.facts)) for one in invalid.errors]
-    limits = policy.current()
-    return render_template(
-        "campaign_review.html",
-        campaign=found,
-        steps=_steps("review", found.id),
-        shown=shown,
-        lacks=lacks,
-        form=form,
-        audience=names.get(found.audience_id, ""),
-        excluded=[names.get(one, "") for one in found.exclude],
-        when=campaign_words.when(found.schedule, now, manner.zone),
-        mode=gettext(campaign_words.CHOICES["/mode"][found.mode]),
-        budget=formats.money(found.budget, manner.currency) if found.budget is not None else "",
-        days=formats.days(found.attribution_days),
-        alone=formats.number(limits.recipients) if limits.recipients is not None else "",
-    )
-
-
 def _draft(campaign_id: UUID, step: str) -> Campaign:
     if step not in STEPS:
         raise NotFound()
@@ -239,7 +212,7 @@ def _page(step: str, form: Form, found: Campaign | None, now: datetime) -> str:
     return render_template(
         "campaign_step.html",
         step=step,
-        steps=_steps(step, found.id if found else None),
+        steps=steps(step, found.id if found else None),
         campaign=found,
         form=form,
         known={leaf.pointer: leaf for leaf in FIELDS[step]},
@@ -253,28 +226,9 @@ def _page(step: str, form: Form, found: Campaign | None, now: datetime) -> str:
     )
 
 
-def _steps(current: str, campaign_id: UUID | None) -> list[dict[str, Any]]:
-    place = list(STEPS).index(current)
-    return [
-        {
-            "code": code,
-            "name": gettext(name),
-            "done": no < place,
-            "current": code == current,
-            "id": campaign_id,
-        }
-        for no, (code, name) in enumerate(STEPS.items())
-    ]
-
-
 def _audiences() -> dict[str, str]:
     query = select(Audience).where(Audience.archived_at.is_(None)).order_by(Audience.name)
     return {str(row.id): row.name for row in db.session.scalars(query.limit(MOST_CHOICES))}
-
-
-def _audience_names(ids: list[UUID | None]) -> dict[UUID | None, str]:
-    query = select(Audience.id, Audience.name).where(Audience.id.in_([one for one in ids if one]))
-    return {row.id: row.name for row in db.session.execute(query)}
 
 
 def _templates() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Campaigns: their list, and a launched one while it is sent; its recipients."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,21 +9,28 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from crm import clock
-from crm.campaigns import audience, documents, drafts, jobs, launching, plan, recipients, running
+from crm.campaigns import audience, documents, drafts, plan, recipients
 from crm.campaigns.models import OPEN, Campaign
 from crm.campaigns.recipient_schemas import RecipientQuery
 from crm.campaigns.waterfall import Waterfall
-from crm.console import campaign_figures, campaign_words, formats, message_words, mistakes, person
+from crm.console import (
+    campaign_figures,
+    campaign_trial,
+    campaign_words,
+    formats,
+    message_words,
+    mistakes,
+    person,
+)
 from crm.console.blueprint import blp
-from crm.console.campaign_wizard import review_page
 from crm.console.campaign_words import TABS
 from crm.console.forms import Form
 from crm.console.pages import when
 from crm.console.settings_page import manner_at
 from crm.console.words import say
 from crm.db import transaction
-from crm.errors import N_, Invalid, Refused
-from crm.http import Schema, fields, problems
+from crm.errors import N_
+from crm.http import Schema, fields
 from crm.http.pagination import decode, page
 from crm.http.permissions import needs
 from crm.http.principal import principal
@@ -31,8 +38,6 @@ from crm.i18n import gettext
 from crm.messages.states import State
 
 SHOWN = 50
-MISTYPED = N_("Type {count}, the number of messages, to send them.")
-CANCEL_MISTYPED = N_("Type {count}, the number of messages still to come, to cancel them.")
 COPY_OF = N_("{name}, again")
 
 
@@ -86,7 +91,7 @@ def campaign(campaign_id: UUID) -> str | Response:
     found = drafts.get(campaign_id)
     if found.state == "draft" and principal().may("campaigns:write"):
         return redirect(url_for("console.campaign_step", campaign_id=campaign_id, step="review"))
-    return _page(found)
+    return campaign_page(found)
 
 
 @blp.get("/campaigns/<uuid:campaign_id>/progress")
@@ -99,16 +104,16 @@ def campaign_progress(campaign_id: UUID) -> Response | str:
     return render_template("parts/campaign_progress.html", **_progress(found, clock.now()))
 
 
-def _page(found: Campaign, form: Form | None = None) -> str:
+def campaign_page(found: Campaign, form: Form | None = None) -> str:
+    """A launched campaign: what became of it, whom it was for, what it says."""
     now, zone = clock.now(), manner_at(clock.now()).zone
     names = audience.named([one for one in (found.audience_id, *found.exclude) if one])
     arms = campaign_figures.arm_names(found.id)
+    channel = plan.channel_of(drafts.arms_of(found.id)) if arms else ""
     fall = []
     if found.waterfall:
         whole = Waterfall.read(found.waterfall)
-        fall = campaign_figures.fall(
-            whole, plan.channel_of(drafts.arms_of(found.id)), found.holdout_percent
-        )
+        fall = campaign_figures.fall(whole, channel, found.holdout_percent)
         for no, arm in arms.items():
             arm["members"] = formats.number(whole.arms.get(no, 0))
     return render_template(
@@ -120,6 +125,7 @@ def _page(found: Campaign, form: Form | None = None) -> str:
         when=campaign_words.when(found.schedule, now, zone),
         launched=when(found.launched_at, now) if found.launched_at else "",
         form=form or Form({}),
+        trial=campaign_trial.shown(found, channel, recipients.one_of(found.id)) if arms else None,
         **_progress(found, now),
     )
 
@@ -140,102 +146,6 @@ def _progress(found: Campaign, now: datetime) -> dict[str, Any]:
         "delivered": formats.number(counters["delivered"]),
         "unknown": counters["unknown"] and formats.number(counters["unknown"]),
     }
-
-
-@blp.post("/campaigns/<uuid:campaign_id>/launch")
-@needs(launching.PERMISSION)
-def launch_campaign(campaign_id: UUID) -> Response | tuple[str, int]:
-    """Launch it, if the number that was typed is what it comes to."""
-    now, form = clock.now(), Form({"typed": request.form.get("typed", "")})
-    try:
-        with transaction():
-            done = launching.launch(
-                campaign_id,
-                by=principal(),
-                now=now,
-                confirm=_typed(request.form.get("expected", ""), form),
-                ask="ask" in request.form,
-            )
-            if done.approval is None:
-                jobs.put(campaign_id, done.campaign.next_freeze_at)
-    except Refused as refused:
-        _blame(form, refused)
-        return review_page(drafts.get(campaign_id), form, now), refused.status
-    return redirect(url_for("console.campaign", campaign_id=campaign_id), 303)
-
-
-def _typed(expected: str, form: Form) -> int | None:
-    """The number that was typed; it must be the one that was shown, unless it is only asked for."""
-    typed = form.values["typed"].replace(",", "").strip()
-    if "ask" in request.form:
-        return None
-    if typed != expected or not typed.isdigit():
-        raise Mistyped(count=formats.number(int(expected or 0)))
-    return int(typed)
-
-
-class Mistyped(Refused):
-    """What was typed is not the number of messages (422)."""
-
-    code, status = "mistyped", 422
-    detail = MISTYPED
-
-
-class CancelMistyped(Refused):
-    """What was typed is not the number of messages still to come (422)."""
-
-    code, status = "cancel_mistyped", 422
-    detail = CANCEL_MISTYPED
-
-
-def _blame(form: Form, refused: Refused) -> None:
-    if isinstance(refused, Mistyped | CancelMistyped):
-        form.errors["typed"] = problems.document(refused)["detail"]
-    elif isinstance(refused, Invalid):
-        form.said += [problems.say(one.detail, dict(one.facts)) for one in refused.errors]
-    else:
-        form.said.append(problems.document(refused)["detail"])
-
-
-@blp.post("/campaigns/<uuid:campaign_id>/pause")
-@needs(launching.PERMISSION)
-def pause_campaign(campaign_id: UUID) -> Response | tuple[str, int]:
-    """Let nothing go from now on."""
-    return _act(campaign_id, lambda now: running.pause(campaign_id, now=now))
-
-
-@blp.post("/campaigns/<uuid:campaign_id>/resume")
-@needs(launching.PERMISSION)
-def resume_campaign(campaign_id: UUID) -> Response | tuple[str, int]:
-    """Go on with the rest."""
-    return _act(campaign_id, lambda now: running.resume(campaign_id, now=now))
-
-
-@blp.post("/campaigns/<uuid:campaign_id>/cancel")
-@needs(launching.PERMISSION)
-def cancel_campaign(campaign_id: UUID) -> Response | tuple[str, int]:
-    """End it, if the number that was typed is what is still to come, or was when it was shown."""
-
-    def act(now: datetime) -> object:
-        expected = request.form.get("expected", "").replace(",", "")
-        typed = request.form.get("typed", "").replace(",", "").strip()
-        if typed != expected:
-            raise CancelMistyped(count=expected)
-        return running.cancel(campaign_id, now=now)
-
-    return _act(campaign_id, act)
-
-
-def _act(campaign_id: UUID, act: Callable[[datetime], object]) -> Response | tuple[str, int]:
-    form = Form({"typed": request.form.get("typed", "")})
-    try:
-        with transaction():
-            act(clock.now())
-            jobs.put(campaign_id)
-    except Refused as refused:
-        _blame(form, refused)
-        return _page(drafts.get(campaign_id), form), refused.status
-    return redirect(url_for("console.campaign", campaign_id=campaign_id), 303)
 
 
 @blp.post("/campaigns/<uuid:campaign_id>/copy")

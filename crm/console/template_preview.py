@@ -4,6 +4,7 @@ It is a page of its own inside a frame: mail brings its own styles, which no oth
 console allows. No script runs in it, and each mail stands in a frame that may do nothing at all.
 """
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +47,7 @@ LIVE = ("member", "points", "shop", "links")  # looked up for each member, not b
 def template_shown(template_id: UUID) -> Response:
     """What is saved, on a member."""
     found = store.document(store.get(template_id), request.args.get("version", type=int))
-    return _frame(of_document(found, found["version"]), request.args.get("member", ""))
+    return frame(of_document(found, found["version"]), request.args.get("member", ""))
 
 
 @blp.post("/templates/preview")
@@ -56,10 +57,15 @@ def template_tried() -> Response:
     channel, purpose = request.form.get("channel", ""), request.form.get("purpose", "")
     if channel not in CHANNELS or purpose not in PURPOSES:
         raise NotFound()
-    return _frame(typed(channel, purpose, request.form), request.form.get("member", ""))
+    return frame(typed(channel, purpose, request.form), request.form.get("member", ""))
 
 
-def _frame(form: TemplateForm, wanted: str) -> Response:
+def frame(form: TemplateForm, wanted: str, brings: Mapping[str, Any] | None = None) -> Response:
+    """The texts of a form as the member of a number, phone or address would read them.
+
+    `brings` is what the message would carry; None: nobody knows yet, so what only comes with a
+    message is not said to be missing.
+    """
     shown: list[dict[str, Any]] = []
     said, name = "", ""
     member_id = member_of(wanted)
@@ -68,7 +74,7 @@ def _frame(form: TemplateForm, wanted: str) -> Response:
     else:
         name = person.called([member_id])[member_id]
         try:
-            shown = _languages(form, member_id)
+            shown = _languages(form, member_id, brings)
         except Refused as refused:
             form.blame(refused)
     page = render_template(
@@ -80,19 +86,28 @@ def _frame(form: TemplateForm, wanted: str) -> Response:
     return response
 
 
-def _languages(form: TemplateForm, member_id: UUID) -> list[dict[str, Any]]:
+def _languages(
+    form: TemplateForm, member_id: UUID, brings: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    known = brings is not None
     ready = store.check(form.channel, form.purpose, form.languages())
-    found = previewing.preview(form.channel, ready, member_id, variables={}, now=clock.now())
+    found = previewing.preview(
+        form.channel, ready, member_id, variables=brings or {}, now=clock.now()
+    )
     return [
         one
         | {
             "name": LANGUAGES[one["locale"]],
-            "lacks": [name for name in one["missing"] if name.partition(".")[0] in LIVE],
-            "comes": [name for name in one["missing"] if name.partition(".")[0] not in LIVE],
+            "lacks": [name for name in one["missing"] if known or _is_live(name)],
+            "comes": [name for name in one["missing"] if not known and not _is_live(name)],
             "parts": formats.number(one["segments"]) if one["segments"] else "",
         }
         for one in found
     ]
+
+
+def _is_live(name: str) -> bool:
+    return name.partition(".")[0] in LIVE
 
 
 def _mistakes(form: TemplateForm) -> list[str]:

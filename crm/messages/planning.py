@@ -112,6 +112,7 @@ def plan(
     variables: Mapping[str, Any] | None = None,
     due_at: datetime | None = None,
     not_after: datetime | None = None,
+    version: int | None = None,
     priority: int = 0,
     zone: str | None = None,
 ) -> Message | None:
@@ -124,7 +125,9 @@ def plan(
         "due_at": due_at,
         "not_after": not_after,
     }
-    values = _values(_usable(template_id), source, priority, zone, now) | {"rows": as_rows([row])}
+    values = _values(_usable(template_id, version), source, priority, zone, now) | {
+        "rows": as_rows([row])
+    }
     found = db.session.execute(text(INSERT.format(select=GIVEN)), values).one_or_none()
     if found is None:
         return None

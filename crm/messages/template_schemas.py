@@ -134,9 +134,10 @@ class PreviewOut(Schema):
 
 class TestSendIn(Schema):
     """Filled in for `member`, sent to `to`: an e-mail address or a phone number. Without `to`,
-    webhook and inbox messages go to the member himself."""
+    webhook and inbox messages go to the member himself. `version`: not the newest."""
 
     member = fields.Nested(MemberRefIn, required=True)
     to = fields.Text(254)
     locale = fields.Choice(*LOCALES)
     variables = variables_field()
+    version = fields.Whole(1)

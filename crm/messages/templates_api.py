@@ -91,7 +91,7 @@ def preview_template(body: dict[str, Any], template_id: UUID):
 @blp.arguments(TestSendIn)
 @blp.alt_response(202, schema=MessageOut)
 def test_send(body: dict[str, Any], template_id: UUID) -> Response:
-    """Send a template as it stands to an address of one's own, through the real channel."""
+    """Send a template to an address of one's own, through the real channel."""
     member_id = require(parse_ref(body["member"], "/member"))
     sent = testing.send(template_id, member_id, body, now=clock.now())
     response = jsonify(MessageOut().dump(sent))

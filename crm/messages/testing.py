@@ -27,9 +27,10 @@ NO_ADDRESS = N_("Messages of this channel go to the member himself; leave the ad
 def send(
     template_id: UUID, member_id: UUID, body: Mapping[str, Any], *, now: datetime
 ) -> dict[str, Any]:
-    """Plan a test of the newest version, filled in for a member; it goes at once.
+    """Plan a test, filled in for a member; it goes at once.
 
-    `body`: maybe `to`, `locale`, `variables`. Raises `TemplateNotFound`, `Invalid`.
+    `body`: maybe `to`, `locale`, `variables`, and `version` (the newest if not given). Raises
+    `TemplateNotFound`, `TemplateArchived`, `Invalid`.
     """
     found = store.get(template_id)
     address = _address(found.channel, body.get("to"))
@@ -37,6 +38,7 @@ def send(
         member_id,
         occasion=f"test:{uuid7()}",
         template_id=template_id,
+        version=body.get("version"),
         source=Source(TEST, str(template_id)),
         now=now,
         variables=_variables(body.get("variables", {})),

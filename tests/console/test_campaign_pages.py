@@ -1,5 +1,7 @@
 """Campaigns at the console: made step by step, sent by typing the number, watched and stopped."""
 
+import html
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -9,10 +11,14 @@ from api_client import Api
 from clocks import set_to
 from crowds import NOON, arm, audience, crowd, deliver, figures, state, template, work
 from filling import filled_in
+from sqlalchemy import func, select
 from visitor import Visitor, words
 
 from crm.campaigns import drafts
+from crm.coupons.models import Coupon
 from crm.db import db
+from crm.members.models import Member
+from crm.messages.models import SandboxMessage
 from crm.segments.audiences.models import Audience
 
 As = Callable[..., Visitor]
@@ -288,3 +294,100 @@ def test_names_are_never_markup(signed_in: As, admin: Api, locale: str):
         page = visitor.get(f"/campaigns{path}")
         assert page.status_code == 200, path
         assert evil not in page.text, path
+
+
+def shown_in_frame(page, visitor: Visitor):
+    """What the preview's frame shows at first."""
+    found = re.search(r'<iframe class="r-preview"[^>]* src="([^"]+)"', page.text)
+    assert found, "the page has no preview"
+    return visitor.get(html.unescape(found[1]).removeprefix("/console"))
+
+
+def test_each_arm_is_shown_on_a_member_with_what_it_would_bring(
+    signed_in: As, admin: Api, coupon_template
+):
+    members = crowd(3)
+    coupon = str(coupon_template(kind="amount", value=2_000, min_basis=None))
+    plain = template(text_="Plain for {{ member.member_no }}")
+    lacking = template(text_="{{ coupon.value }} from {{ coupon.min_basis }}, {{ points.amount }}")
+    found = make(
+        admin, members, arms=[arm(template=plain), arm(template=lacking, coupon_template=coupon)]
+    )
+    visitor = signed_in("marketer")
+    page = visitor.get(f"/campaigns/{found}/steps/review")
+    first = shown_in_frame(page, visitor)
+    numbers = {str(db.session.get_one(Member, one).member_no) for one in members}
+    assert any(f"Plain for {no}" in words(first) for no in numbers), words(first)
+    assert first.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+    tried = {"arm": "2", "member": f"c{min(numbers)}@crowd.test"}
+    said = words(visitor.post(f"/campaigns/{found}/preview", tried))
+    assert "20.00 from" in said
+    assert "Missing for this member: coupon.min_basis, points.amount" in said
+    checked = words(page)
+    assert "The message names coupon.min_basis, and nobody has it." in checked
+    assert visitor.post(f"/campaigns/{found}/preview", {"arm": "3"}).status_code == 404
+    assert "No member has this number" in words(
+        visitor.post(f"/campaigns/{found}/preview", {"member": "nobody@crowd.test"})
+    )
+
+
+def test_a_test_of_an_arm_goes_to_ones_own_address_alone(
+    signed_in: As, admin: Api, coupon_template
+):
+    (member,) = crowd(1)
+    coupon = str(coupon_template(kind="amount", value=2_000))
+    saying = template(text_="For {{ coupon.value }}")
+    found = make(
+        admin, [member],
+        arms=[arm(), arm(template=saying, coupon_template=coupon)],
+    )  # fmt: skip
+    visitor = signed_in("marketer")
+    page = f"/campaigns/{found}/steps/review"
+    fields = dict(filled_in(visitor.get(page).text, f"/campaigns/{found}/test").items())
+    answer = visitor.post(f"/campaigns/{found}/test", fields | {"arm": "2"})
+    assert answer.status_code == 422
+    assert "Say to which address the test goes." in words(answer)
+    assert 'id="trial-to-wrong"' in answer.text
+    answer = visitor.post(
+        f"/campaigns/{found}/test", fields | {"arm": "2", "to": "me@shop.test", "member": "?"}
+    )
+    assert "No member has this number" in words(answer)
+    assert 'value="me@shop.test"' in answer.text
+
+    answer = visitor.post(f"/campaigns/{found}/test", fields | {"arm": "2", "to": "me@shop.test"})
+    assert answer.status_code == 303, words(answer)
+    assert "The test is on its way." in words(visitor.get(f"{page}?tested=1"))
+    deliver()
+    (sent,) = db.session.scalars(select(SandboxMessage))
+    assert sent.address == "me@shop.test"
+    assert (sent.text or "").startswith("For CN¥20.00")
+    assert state(found) == "draft"
+    assert db.session.scalar(select(func.count()).select_from(Coupon)) == 0
+
+
+def test_a_launched_campaign_is_shown_and_tested_as_it_was_launched(signed_in: As, admin: Api):
+    form = template(text_="As launched")
+    found = launch(admin, crowd(2), arms=[arm(template=form)])
+    work(found)
+    body = {"languages": {"en": {"subject": "Hi", "text": "Changed since"}}, "version": 1}
+    assert admin.put(f"/templates/{form}", body).status_code == 200
+    visitor = signed_in("marketer")
+    page = visitor.get(f"/campaigns/{found}")
+    assert "As launched" in words(shown_in_frame(page, visitor))
+    fields = dict(filled_in(page.text, f"/campaigns/{found}/test").items())
+    answer = visitor.post(f"/campaigns/{found}/test", fields | {"to": "me@shop.test"})
+    assert answer.status_code == 303, words(answer)
+    deliver()
+    sent = db.session.scalars(select(SandboxMessage).filter_by(address="me@shop.test")).one()
+    assert (sent.text or "").startswith("As launched")
+
+
+def test_who_may_write_no_templates_sees_the_preview_and_sends_no_test(signed_in: As, admin: Api):
+    found = launch(admin, crowd(2))
+    visitor = signed_in("analyst")
+    work(found)
+    page = visitor.get(f"/campaigns/{found}")
+    assert "Come and see us" in words(shown_in_frame(page, visitor))
+    assert "Send the test" not in words(page)
+    assert visitor.post(f"/campaigns/{found}/test", {"to": "me@shop.test"}).status_code == 403
