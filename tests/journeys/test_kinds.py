@@ -23,6 +23,7 @@ from travellers import (
     traveller,
 )
 
+from crm.campaigns.journeys.jobs import next_tick
 from crm.campaigns.surveys import links
 from crm.coupons.benefits.jobs import grant
 from crm.db import db, transaction
@@ -333,12 +334,36 @@ def test_a_coupon_that_was_not_told_yet_is_taken_back_when_he_buys(regular, deli
     at = datetime(first.year, first.month, first.day, 1, 0, tzinfo=UTC)
     ticked(at)
     assert [state for _, state, _ in coupons_of(one)] == ["issued"]
+    later = at + DAY / 12
+    assert next_tick(later) > later
     delivered("again", one, at + DAY / 24 + 2 * DAY, lines=TEA)
-    ticked(at + DAY / 12)
+    assert next_tick(later) == later
+    ticked(later)
     assert [(state, reason) for _, state, reason in messages(one)] == [
         ("cancelled", "no_longer_due")
     ]
     assert [state for _, state, _ in coupons_of(one)] == ["void"]
+
+
+def test_a_window_that_a_night_finds_open_counts_from_the_next_morning(regular):
+    one = regular()
+    switch("repurchase")
+    opens = date.fromisoformat(opening(one))
+    evening = datetime(opens.year, opens.month, opens.day, 12, 0, tzinfo=UTC)
+    with transaction():
+        db.session.execute(text("DELETE FROM usual_window"))
+        db.session.execute(text("DELETE FROM pattern_build WHERE name = 'usual_windows'"))
+    ticked(evening - DAY / 2)
+    set_to(evening)
+    usual_windows(evening)
+    with transaction():
+        db.session.execute(text("UPDATE usual_window SET closes = opens + 5"))
+    assert opening(one) == str(opens)
+    ticked(evening)
+    assert given("repurchase", one) == []
+    assert next_tick(evening) == evening + timedelta(hours=13)
+    ticked(evening + timedelta(hours=13))
+    assert given("repurchase", one) == [str(opens + DAY)]
 
 
 # Points expiring

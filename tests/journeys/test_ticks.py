@@ -19,7 +19,7 @@ from travellers import (
     traveller,
 )
 
-from crm.campaigns.journeys import due, running
+from crm.campaigns.journeys import coming, due, running
 from crm.campaigns.journeys.jobs import next_tick, tick
 from crm.db import db, transaction
 
@@ -201,16 +201,28 @@ def test_whoever_can_not_have_his_coupon_gets_nothing_and_it_says_why():
     assert messages(members[1]) == []
 
 
-def test_the_next_tick_is_when_somebody_is_due_and_within_a_day():
+def test_the_next_tick_is_when_somebody_is_due_and_within_two_months():
     switch("birthday", points=1)
     ticked(NOON)
-    assert next_tick(NOON) == NOON + DAY
+    assert next_tick(NOON) == NOON + 60 * DAY
+    traveller(born=(1, 3))
+    assert next_tick(NOON) == datetime(2027, 1, 3, 1, 0, tzinfo=UTC)
+    traveller(born=(11, 28))
+    assert next_tick(NOON) == datetime(2026, 11, 28, 1, 0, tzinfo=UTC)
     traveller(born=(11, 23))
     assert next_tick(NOON) == datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
     traveller(born=(11, 22), zone="America/New_York")
     assert next_tick(NOON) == datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
     traveller(born=(11, 22))
     assert next_tick(NOON) == NOON
+
+
+@pytest.mark.parametrize("reach", coming.REACHES)
+def test_somebody_is_due_to_the_second_at_which_the_looking_ahead_ends(reach: timedelta):
+    switch("birthday", points=1, send_at="12:00")
+    ticked(NOON)
+    traveller(born=((NOON + reach).month, (NOON + reach).day))
+    assert next_tick(NOON) == NOON + reach
 
 
 def test_counters_say_what_the_occasions_say():

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from crm.campaigns.journeys import due, moments, switching
+from crm.campaigns.journeys import due, moments, switching, window, withdrawing
 from crm.campaigns.journeys.moments import Zones
 from crm.campaigns.journeys.switching import Switched
 
 WEEK = 7
+# How far ahead somebody who is due is looked for: farther only where nobody was found so far.
+REACHES = (moments.ONE_DAY, 8 * moments.ONE_DAY, 60 * moments.ONE_DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +25,51 @@ class Ahead:
 
 
 def next_at(now: datetime) -> datetime | None:
-    """The next instant at which somebody is due, `now` if it has passed already; at the latest in a
-    day, for much may happen until then. None while all are off."""
+    """The next instant at which a tick has something to do, `now` if it has passed already. At the
+    latest in two months; None while all journeys are off."""
     on = switching.enabled()
     if not on:
         return None
+    if any(withdrawing.is_called_for(one.journey.code, now=now) for one in on):
+        return now
     zones = moments.used(now)
-    first = now + moments.ONE_DAY
-    for one in on:
-        found = _next_of(one, zones, now, first)
-        first = first if found is None else min(first, found)
-        if first <= now:
-            return now
-    return first
+    after, found = now, None
+    for reach in REACHES:
+        for one in on:
+            found = _first_of(one, zones, now, after, found or now + reach) or found
+            if found is not None and found <= now:
+                return now
+        if found is not None:
+            return found
+        after = now + reach
+    return after
 
 
-def _next_of(one: Switched, zones: Zones, now: datetime, until: datetime) -> datetime | None:
-    """The first occasion of a journey up to `until` that nothing was done about."""
+def called(now: datetime) -> list[str]:
+    """The journeys that have something to do now. Of the others it is noted that all is done."""
+    on, zones = switching.enabled(), moments.used(now)
+    busy = {
+        one.journey.code
+        for one in on
+        if withdrawing.is_called_for(one.journey.code, now=now)
+        or _first_of(one, zones, now, now, now) is not None
+    }
+    idle = {one.journey.code: one.version for one in on if one.journey.code not in busy}
+    window.note_done(idle, now)
+    return [one.journey.code for one in on if one.journey.code in busy]
+
+
+def _first_of(
+    one: Switched, zones: Zones, now: datetime, after: datetime, until: datetime
+) -> datetime | None:
+    """The first occasion of a journey in (`after`, `until`] that nothing was done about; from `now`
+    on, those too that have come by now."""
     assert one.since is not None
     journey, settings = one.journey, one.settings
-    found = due.window(journey, settings, zones, one.since, now)
     timing = journey.timing(settings)
+    found = window.moments_of(journey, settings, zones, one.since, now) if after == now else []
     if timing.send_at is not None:
-        found += moments.between(zones.names, timing, now, until)
+        found += moments.between(zones.names, timing, after, until)
     return due.first(journey, settings, found, zones, now=now)
 
 

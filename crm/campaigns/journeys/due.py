@@ -6,14 +6,13 @@ merged into this one had the occasion; an open complaint; no consent.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
-from crm.campaigns.journeys import moments
 from crm.campaigns.journeys.definition import Due, Journey, Settings
 from crm.campaigns.journeys.moments import Moment, Zones
 from crm.db import as_rows, db
@@ -75,7 +74,7 @@ _PAGE = """{found}
     WHERE d.member_id > :after AND d.member_id <= :upto AND {new}
     ORDER BY d.member_id, d.at, d.occasion LIMIT :most
 """
-_FIRST = """{found} SELECT min(d.at) FROM due d WHERE {new} AND d.late > :late_by"""
+_FIRST = """{found} SELECT min(d.at) FROM due d WHERE {new}"""
 _COUNT = """{found}
     SELECT c.day, c.state, c.reason, count(*) AS n FROM (
         SELECT d.day, o.state,
@@ -114,9 +113,10 @@ def page(
 
     `late_by`: what is too late by then gets the reason `too_late`.
     """
-    values = _values(journey, settings, found, zones, now, late_by)
+    values = _values(journey, settings, found, zones, now)
     if values is None:
         return Page([], None)
+    values |= _asked(journey, settings, late_by)
     upto = None
     if journey.for_all:
         upto = db.session.scalar(UPTO, {"after": after, "more": most - 1})
@@ -134,53 +134,21 @@ def counts(
 ) -> Sequence[Any]:
     """How many occasions there are by day, state (None: not handled yet) and reason (None: would
     be given, as far as the statement knows), whether or not it is too late for them."""
-    values = _values(journey, settings, found, zones, now, None)
+    values = _values(journey, settings, found, zones, now)
     if values is None:
         return []
+    values |= _asked(journey, settings, None)
     return db.session.execute(_statement(_COUNT, journey.sql), values).all()
 
 
 def first(
     journey: Journey, settings: Settings, found: Sequence[Moment], zones: Zones, *, now: datetime
 ) -> datetime | None:
-    """When the first of these occasions comes for which it is not too late, if there are any."""
-    values = _values(journey, settings, found, zones, now, now)
+    """When the first of these occasions comes that nothing was done about, if there are any."""
+    values = _values(journey, settings, found, zones, now)
     if values is None:
         return None
     return db.session.scalar(_statement(_FIRST, journey.sql), values)
-
-
-class Since(NamedTuple):
-    """Since when a journey is on, was set as it is, and up to when all was handled."""
-
-    enabled_at: datetime
-    changed_at: datetime
-    done_until: datetime
-
-
-def window(
-    journey: Journey, settings: Settings, zones: Zones, since: Since, now: datetime
-) -> list[Moment]:
-    """The moments that a tick at `now` looks at: those since the last one, and, where facts may
-    come late, those for which it is not too late. Never of days before it was switched on.
-
-    What is too late by now was missed only if it came under the settings of now: a change makes
-    nobody's occasion expire.
-    """
-    timing = journey.timing(settings)
-    after = since.done_until
-    if journey.facts_come_late:
-        after = min(after, now - moments.ONE_DAY * (timing.lateness_days + 2))
-    first = {
-        zone: moments.local_day(since.enabled_at, moments.zone_of(zone)) for zone in zones.names
-    }
-    missed = max(since.done_until, since.changed_at)
-    return [
-        one
-        for one in moments.between(zones.names, timing, after, now)
-        if one.day >= first[one.zone]
-        and (one.late > now or (one.at if timing.send_at else one.until) > missed)
-    ]
 
 
 def _values(
@@ -189,24 +157,30 @@ def _values(
     found: Sequence[Moment],
     zones: Zones,
     now: datetime,
-    late_by: datetime | None,
 ) -> dict[str, Any] | None:
-    """The parameters of the statement; None where nobody can be due."""
+    """Whom the statement looks for; None where nobody can be due."""
     more: Mapping[str, Any] | None = journey.values(settings, found, now) if found else None
     if more is None:
         return None
-    purpose, consents = None, None
-    if journey.must_be_told and settings["template"] is not None:
-        said = planning.wording(settings["template"])
-        purpose, consents = said.purpose, list(CONSENT[said.channel])
     return {
         "moments": as_rows([one._asdict() for one in found]),
         "zones": as_rows(zones.names),
         "shop_zone": zones.shop,
         "now": now,
-        "late_by": late_by or datetime.min.replace(tzinfo=now.tzinfo),
+        **more,
+    }
+
+
+def _asked(journey: Journey, settings: Settings, late_by: datetime | None) -> dict[str, Any]:
+    """What a reason is found by: consents, whether a complaint counts, what is too late (None:
+    nothing)."""
+    purpose, consents = None, None
+    if journey.must_be_told and settings["template"] is not None:
+        said = planning.wording(settings["template"])
+        purpose, consents = said.purpose, list(CONSENT[said.channel])
+    return {
         "on_case": journey.stops_on_case,
         "purpose": purpose,
         "consents": consents,
-        **more,
+        "late_by": late_by or datetime.min.replace(tzinfo=UTC),
     }

@@ -23,10 +23,8 @@ def next_tick(now: datetime) -> datetime | None:
 def tick(slot: datetime) -> int:
     """Handle every occasion that has come; returns how many."""
     now = clock.now()
-    with transaction():
-        codes = [one.journey.code for one in switching.enabled()]
     handled, failed = 0, None
-    for code in codes:
+    for code in _called(now):
         try:
             with transaction():
                 withdrawing.withdraw(code, now=now)
@@ -38,6 +36,17 @@ def tick(slot: datetime) -> int:
     if failed is not None:
         raise failed
     return handled
+
+
+def _called(now: datetime) -> list[str]:
+    """The journeys with something to do; all that are on, if one of them can't even be asked."""
+    try:
+        with transaction():
+            return coming.called(now)
+    except Exception:
+        logger.exception("a journey can't be asked whether it has something to do")
+    with transaction():
+        return [one.journey.code for one in switching.enabled()]
 
 
 def _run(code: str, now: datetime) -> int:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from crm.campaigns import giving
 from crm.campaigns.giving import Given, Wanted
-from crm.campaigns.journeys import due, moments, switching
+from crm.campaigns.journeys import due, moments, switching, window
 from crm.campaigns.journeys.definition import Decision, Due
 from crm.campaigns.journeys.due import TOO_LATE
 from crm.campaigns.journeys.switching import Switched
@@ -61,14 +61,14 @@ def step(code: str, after: UUID, *, now: datetime) -> Step:
     if since is None:
         return Step(0, None)
     journey, settings, zones = switched.journey, switched.settings, moments.used(now)
-    found = due.window(journey, settings, zones, since, now)
+    found = window.moments_of(journey, settings, zones, since, now)
     rows, following = due.page(
         journey, settings, found, zones, now=now, late_by=now, after=after, most=CHUNK
     )
     if rows:
         _handle(switched, rows, now)
     if following is None:
-        switching.note_done(code, now)
+        window.note_done({code: switched.version}, now)
     return Step(len(rows), following)
 
 

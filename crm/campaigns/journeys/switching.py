@@ -13,9 +13,9 @@ from crm.campaigns.journeys import settings, wordings
 from crm.campaigns.journeys.definition import Journey as Definition
 from crm.campaigns.journeys.definition import Settings
 from crm.campaigns.journeys.directory import JOURNEYS, find
-from crm.campaigns.journeys.due import Since
 from crm.campaigns.journeys.errors import JourneyChanged
 from crm.campaigns.journeys.models import Journey, JourneyVersion
+from crm.campaigns.journeys.window import Since
 from crm.coupons import templates as coupons
 from crm.coupons.errors import TemplateEnded
 from crm.coupons.errors import TemplateNotFound as CouponTemplateNotFound
@@ -87,14 +87,6 @@ def lock(code: str) -> Switched:
     """One journey, locked: its occasions are handled by one at a time."""
     row = db.session.get(Journey, code, with_for_update=True, populate_existing=True)
     return _switched(find(code), row)
-
-
-def note_done(code: str, until: datetime) -> None:
-    """Every occasion up to this instant was handled. The row is locked."""
-    row = db.session.get(Journey, code, with_for_update=True, populate_existing=True)
-    if row is not None and row.done_until is not None and row.done_until < until:
-        row.done_until = until
-        db.session.flush()
 
 
 def change(code: str, given: Mapping[str, Any], *, now: datetime) -> Switched:

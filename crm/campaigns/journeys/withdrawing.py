@@ -22,6 +22,16 @@ FOUND = """
     ORDER BY o.occasion
     LIMIT 1000
 """
+ANY = f"SELECT EXISTS ({FOUND})"
+
+
+def is_called_for(code: str, *, now: datetime) -> bool:
+    """Whether anything of a journey waits and has lost its cause."""
+    why = directory.find(code).withdrawn
+    if why is None:
+        return False
+    values = {"journey": code, "since": now - LOOKED_BACK}
+    return db.session.execute(text(ANY.format(why=why)), values).scalar_one()
 
 
 def withdraw(code: str, *, now: datetime) -> int:

@@ -18,7 +18,9 @@ from crm.segments.baskets import suggesting
 from crm.segments.next_purchase import reading
 
 BOUGHT, NOTHING = "no_longer_due", "nothing_to_suggest"
-LOOKED_BACK = 3  # days: windows are made anew by night, and one may open earlier than was thought
+# Days: windows are made anew by night, and one may open earlier than was thought. It counts from
+# the next hour on, not from one that has passed.
+LOOKED_BACK = 3
 
 SQL = f"""
     SELECT DISTINCT ON (w.member_id, w.category)
@@ -34,6 +36,8 @@ SQL = f"""
         ON true
     {MEMBERS.partition("member m")[2]}
         AND w.opens <= z.day AND w.opens >= z.day - {LOOKED_BACK} AND w.closes >= z.day
+        AND z.at >= coalesce((SELECT b.as_of FROM pattern_build b WHERE b.name = 'usual_windows'),
+                             '-infinity')
     LEFT JOIN next_purchase p ON p.member_id = w.member_id
     WHERE w.opens <= :last AND w.opens >= CAST(:first AS date) - {LOOKED_BACK}
       AND w.category <> '' AND w.gaps >= 1
