@@ -1,8 +1,9 @@
 """What was given and not told yet is taken back where its cause has gone: a refund, a purchase."""
 
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from crm.campaigns.journeys import directory
 from crm.coupons import recalling
@@ -25,13 +26,18 @@ FOUND = """
 ANY = f"SELECT EXISTS ({FOUND})"
 
 
+@cache
+def _statement(form: str, why: str) -> TextClause:
+    return text(form.format(why=why))
+
+
 def is_called_for(code: str, *, now: datetime) -> bool:
     """Whether anything of a journey waits and has lost its cause."""
     why = directory.find(code).withdrawn
     if why is None:
         return False
     values = {"journey": code, "since": now - LOOKED_BACK}
-    return db.session.execute(text(ANY.format(why=why)), values).scalar_one()
+    return db.session.execute(_statement(ANY, why), values).scalar_one()
 
 
 def withdraw(code: str, *, now: datetime) -> int:
@@ -40,7 +46,7 @@ def withdraw(code: str, *, now: datetime) -> int:
     if why is None:
         return 0
     values = {"journey": code, "since": now - LOOKED_BACK}
-    rows = db.session.execute(text(FOUND.format(why=why)), values).all()
+    rows = db.session.execute(_statement(FOUND, why), values).all()
     for reason in sorted({row.reason for row in rows}):
         occasions = [row.occasion for row in rows if row.reason == reason]
         planning.withdraw(occasions, reason=Reason(reason), now=now)
