@@ -35,7 +35,8 @@ class Wanted:
 
     `coupon` is a coupon template, `variables` what the message says beside the gift, which is added
     as `coupon.*` and `points.amount`. `coupon_occasion` and `coupon_source`: where the same coupon
-    may have been given by another room already. Times as `planning.plan` has them.
+    may have been given by another room already. `template_id`: he is told by this template, not
+    by that of the others. Times as `planning.plan` has them.
     """
 
     member_id: UUID
@@ -47,6 +48,7 @@ class Wanted:
     not_after: datetime | None = None
     coupon_occasion: str | None = None
     coupon_source: tuple[str, str] | None = None
+    template_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,16 @@ def give(
     if template_id is not None and left:
         codes = {place: one.code for place, one in coupons.items() if isinstance(one, Coupon)}
         said = _variables(wanted, left, codes, now)
-        planning.plan_many(
-            [_message(wanted[place], said[place]) for place in left],
-            template_id=template_id, version=version, source=source, now=now, priority=priority,
-            zone=str(rulebook.load().programme_at(now).zone),
-        )  # fmt: skip
+        zone = str(rulebook.load().programme_at(now).zone)
+        by_template: dict[UUID, list[int]] = defaultdict(list)
+        for place in left:
+            by_template[wanted[place].template_id or template_id].append(place)
+        for template, places in by_template.items():
+            planning.plan_many(
+                [_message(wanted[place], said[place]) for place in places],
+                template_id=template, version=version if template == template_id else None,
+                source=source, now=now, priority=priority, zone=zone,
+            )  # fmt: skip
     return [
         Given(refused=refused[place])
         if place in refused

@@ -6,6 +6,7 @@ from crm.errors import N_
 LABELS = {
     "/send_at": N_("At"),
     "/template": N_("Template"),
+    "/fallback_template": N_("Second template"),
     "/points": N_("Points"),
     "/coupon_template": N_("Coupon"),
     "/lateness_days": N_("Days for making up"),
@@ -29,6 +30,9 @@ LABELS = {
 HINTS = {
     "/send_at": N_("By the member’s own clock, such as 09:00."),
     "/template": N_("Empty: the default one is made when the journey is switched on."),
+    "/fallback_template": N_(
+        "Of another channel: for members without an address or consent for the first."
+    ),
     "/points": N_("0: none."),
     "/lateness_days": N_(
         "What nobody got to, for so many days after the day, is made up for; then it expires."
@@ -66,6 +70,8 @@ REASONS = {
     "duplicate_person": N_("A record merged into this one had it"),
     "open_case": N_("A complaint is open"),
     "opted_out": N_("No consent"),
+    "no_address": N_("No address"),
+    "address_suppressed": N_("The address bounced or complained"),
     "order_refunded": N_("The order was refunded or cancelled"),
     "cooldown": N_("Was asked a short while ago"),
     "nothing_expires": N_("Nothing that counts expires"),

@@ -13,7 +13,7 @@ from crm.campaigns.journeys import coming, dry_runs, moments, results, switching
 from crm.campaigns.journeys.dry_runs import DryRun
 from crm.campaigns.journeys.results import Results
 from crm.campaigns.journeys.switching import Switched
-from crm.console import charts, formats, forms, journey_holidays, mistakes, person
+from crm.console import charts, formats, forms, journey_holidays, message_words, mistakes, person
 from crm.console.blueprint import blp
 from crm.console.forms import Form
 from crm.console.journey_holidays import HOLIDAYS
@@ -66,6 +66,7 @@ def journeys() -> str:
                 "told": gettext(one.journey.told),
                 "on": one.enabled,
                 "today": formats.number(ahead.today),
+                "ahead": _by_channel(ahead.channels) if len(ahead.channels) > 1 else "",
                 "week": formats.number(ahead.next_7_days),
                 **_figures(results.of(one, LAST_DAYS, now=now), manner),
             }
@@ -170,6 +171,7 @@ def _figures(found: Results, manner: Manner) -> dict[str, str]:
         *("points", "coupons"),
     )
     return {name: formats.number(getattr(found, name)) for name in names} | {
+        "channels": _by_channel(found.channels) if len(found.channels) > 1 else "",
         "revenue": formats.money(found.revenue, manner.currency, short=True),
         "window": formats.days(found.attribution_days),
     }
@@ -187,6 +189,13 @@ def _reason(name: str) -> str:
     return gettext(REASONS[name]) if name in REASONS else name
 
 
+def _by_channel(found: Mapping[str, int]) -> str:
+    """How many by which channel, in one line."""
+    return " · ".join(
+        f"{gettext(message_words.CHANNELS[name])} {formats.number(n)}" for name, n in found.items()
+    )
+
+
 def _row(row: Any, owners: Mapping[Any, str], manner: Manner, now: datetime) -> dict[str, Any]:
     return {
         "member_id": row.member_id,
@@ -198,6 +207,7 @@ def _row(row: Any, owners: Mapping[Any, str], manner: Manner, now: datetime) -> 
         "reason": _reason(row.reason) if row.reason else "",
         "points": formats.number(row.points) if row.points else "",
         "coupon": row.coupon_code or "",
+        "channel": gettext(message_words.CHANNELS[row.channel]) if row.channel else "",
     }
 
 
@@ -209,6 +219,10 @@ def _tried(found: DryRun, now: datetime) -> dict[str, Any]:
             due=formats.number(found.due), day=found.day.isoformat(),
             given=formats.number(found.would_give),
         ),
+        "channels": [
+            (gettext(message_words.CHANNELS[name]), formats.number(n))
+            for name, n in found.channels.most_common()
+        ],
         "points": formats.number(found.points),
         "coupons": [
             (names[one]["name"] if one in names else str(one), formats.number(n))
@@ -222,8 +236,13 @@ def _options(form: Form, now: datetime) -> dict[str, dict[str, str]]:
     """The templates that may be chosen; the one that is named can be kept."""
     listed = store.listed({"limit": MOST, "cursor": None, "channel": None, "purpose": None,
                            "archived": False})["data"]  # fmt: skip
+    templates = {
+        str(one["id"]): f"{one['code']} · {gettext(message_words.CHANNELS[one['channel']])}"
+        for one in listed
+    }
     found = {
-        "/template": {str(one["id"]): one["code"] for one in listed},
+        "/template": templates,
+        "/fallback_template": dict(templates),
         "/coupon_template": {
             str(one.id): one.name for one in coupon_templates.listed(MOST, open_at=now)
         },

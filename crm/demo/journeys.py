@@ -1,4 +1,7 @@
-"""The demo shop's journeys: on where a tea shop would have them on, each with a gift of its own."""
+"""The demo shop's journeys: on where a tea shop would have them on, each with a gift of its own.
+
+Who can't be reached by mail gets a text message.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -36,7 +39,8 @@ def switch_on(now: datetime) -> None:
         code = one.journey.code
         if one.version or code not in ON:
             continue
-        settings = dict(ON[code])
+        texts = wordings.template_of(one.journey, "sms", now=now)
+        settings = ON[code] | {"fallback_template": str(texts)}
         if code in GIFTS:
             settings["coupon_template"] = str(_coupon(GIFTS[code], now))
         switching.change(code, {"enabled": True, "settings": settings}, now=now)

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 
 from api_client import Api
+from filling import filled_in
 from people import make
 from sqlalchemy import text
 from visitor import Visitor, words
 
+from crm import clock
+from crm.campaigns.journeys import wordings
+from crm.campaigns.journeys.directory import JOURNEYS
 from crm.db import db, transaction
 
 As = Callable[..., Visitor]
@@ -95,3 +99,35 @@ def test_who_may_not_write_changes_nothing(signed_in: As, admin: Api):
 
 def test_there_is_no_page_of_another_journey(signed_in: As):
     assert signed_in("marketer").get("/journeys/easter").status_code == 404
+
+
+def test_a_second_template_is_chosen_and_the_page_says_who_is_told_by_which(
+    signed_in: As, admin: Api
+):
+    with transaction():
+        texts = str(wordings.template_of(JOURNEYS["birthday"], "sms", now=clock.now()))
+    for channel, way in (
+        ("email", {"email": "b@crowd.test"}),
+        ("sms", {"phone": "+8613800000009"}),
+        ("sms", {"phone": "+8613800000008"}),
+    ):
+        body = {"name": "B", "birthday": {"month": 5, "day": 5}, **way}
+        found = admin.post("/members", body).get_json()["id"]
+        answer = admin.put(f"/members/{found}/consents/{channel}/marketing", {"granted": True})
+        assert answer.status_code == 200, answer.text
+    marketer = signed_in("marketer")
+    page = marketer.get("/journeys/birthday")
+    assert "journey-birthday-sms · SMS" in words(page)
+    form = dict(filled_in(page.text, "/journeys/birthday").items()) | {"do": "save"}
+    both = {"/template": texts, "/fallback_template": texts}
+    wrong = marketer.post("/journeys/birthday", form | both)
+    assert wrong.status_code == 422
+    assert "must be of another channel than the first" in words(wrong)
+    assert "f-fallback_template-wrong" in wrong.text
+    answer = marketer.post("/journeys/birthday", form | {"/fallback_template": texts})
+    assert answer.status_code == 303, words(answer)
+    assert marketer.post("/journeys/birthday", {"do": "on"}).status_code == 303
+    assert admin.get("/journeys/birthday").get_json()["settings"]["fallback_template"] == texts
+    said = words(marketer.get("/journeys/birthday?day=2027-05-05"))
+    assert "By E-mail 1" in said, said
+    assert "By SMS 2" in said, said

@@ -32,7 +32,8 @@ def test_an_untouched_journey_is_off_and_says_its_defaults(admin: Api):
     found = admin.get(BIRTHDAY).get_json()
     assert (found["enabled"], found["version"]) == (False, 0)
     assert found["settings"] == {
-        "send_at": "09:00", "template": None, "points": 0, "coupon_template": None,
+        "send_at": "09:00", "template": None, "fallback_template": None, "points": 0,
+        "coupon_template": None,
         "lateness_days": 0, "attribution_days": 14, "when": "day", "days_before": 7,
         "leap_day": "feb28", "by_tier": True,
     }  # fmt: skip
@@ -102,7 +103,8 @@ def test_a_dry_run_counts_and_says_why_not_and_writes_nothing(admin: Api):
     found = admin.post("/journeys/member_day/dry-run", {"date": "2026-11-25"}).get_json()
     sample = found.pop("sample")
     assert found == {
-        "date": "2026-11-25", "due": 3, "would_give": 2, "skipped": {"opted_out": 1},
+        "date": "2026-11-25", "due": 3, "would_give": 2, "channels": {"email": 2},
+        "skipped": {"opted_out": 1},
         "points": 20, "coupons": [{"template": coupon, "count": 2}],
     }  # fmt: skip
     assert len(sample) == 2
@@ -130,10 +132,12 @@ def test_a_dry_run_of_a_birthday_knows_leap_days_and_the_moon(admin: Api):
 def test_what_is_due_is_said_for_today_and_the_week(admin: Api):
     for day in (22, 24, 28, 29):
         traveller(born=(11, day))
-    assert admin.get(BIRTHDAY).get_json()["due"] == {"today": 1, "next_7_days": 3}
+    due = {"today": 1, "next_7_days": 3, "channels": {}}
+    assert admin.get(BIRTHDAY).get_json()["due"] == due, "no template is chosen yet"
     change(admin, enabled=True)
     run_at(NOON, set_to)
-    assert admin.get(BIRTHDAY).get_json()["due"] == {"today": 1, "next_7_days": 3}
+    due["channels"] = {"email": 2}
+    assert admin.get(BIRTHDAY).get_json()["due"] == due, "one of the three has been told"
 
 
 def test_results_say_what_was_given_told_redeemed_and_spent(admin: Api):

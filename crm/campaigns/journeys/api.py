@@ -97,7 +97,11 @@ def _shown(one: Switched, zones: Zones) -> dict[str, Any]:
     now = clock.now()
     ahead = coming.ahead(one, zones, now)
     return one.document() | {
-        "due": {"today": ahead.today, "next_7_days": ahead.next_7_days},
+        "due": {
+            "today": ahead.today,
+            "next_7_days": ahead.next_7_days,
+            "channels": dict(ahead.channels),
+        },
         "last_results": _results(results.of(one, LAST_DAYS, now=now)),
     }
 
@@ -111,6 +115,7 @@ def _dry_run(found: DryRun) -> dict[str, Any]:
     coupons = [{"template": one, "count": n} for one, n in found.coupons.most_common()]
     return {
         "day": found.day, "due": found.due, "would_give": found.would_give,
+        "channels": dict(found.channels.most_common()),
         "skipped": dict(found.skipped.most_common()), "points": found.points, "coupons": coupons,
         "sample": found.sample,
     }  # fmt: skip

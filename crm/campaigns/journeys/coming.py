@@ -17,10 +17,12 @@ REACHES = (moments.ONE_DAY, 8 * moments.ONE_DAY, 60 * moments.ONE_DAY)
 @dataclass(frozen=True, slots=True)
 class Ahead:
     """How many occasions come today, and on the seven days from today on: those that would be
-    given as far as one statement knows, and those already given."""
+    given as far as one statement knows, and those already given. `channels`: by which those still
+    to come on these days would be told as things stand."""
 
     today: int
     next_7_days: int
+    channels: Mapping[str, int]
     by_day: Mapping[date, int]
 
 
@@ -81,7 +83,10 @@ def ahead(one: Switched, zones: Zones, now: datetime) -> Ahead:
     timing = one.journey.timing(one.settings)
     found = list(moments.of_days(zones.names, timing, days))
     by_day: Counter[date] = Counter(dict.fromkeys(days, 0))
+    channels: Counter[str] = Counter()
     for row in due.counts(one.journey, one.settings, found, zones, now=now):
         if row.state == "given" or (row.state is None and row.reason is None):
             by_day[row.day] += row.n
-    return Ahead(by_day[today], sum(by_day.values()), by_day)
+            if row.channel is not None:
+                channels[row.channel] += row.n
+    return Ahead(by_day[today], sum(by_day.values()), channels, by_day)

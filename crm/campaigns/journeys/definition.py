@@ -15,7 +15,8 @@ Settings = Mapping[str, Any]  # loaded: times, ids and whole numbers
 
 class Due(NamedTuple):
     """A member for whom an occasion has come. `reason`: why he gets nothing, as far as the
-    statement knows; `facts` what the message can say; `ref` what it is about."""
+    statement knows; `facts` what the message can say; `ref` what it is about. `template`, of
+    `channel`: by which he can be reached (None: by none, or none is set)."""
 
     member_id: UUID
     occasion: str
@@ -25,6 +26,8 @@ class Due(NamedTuple):
     facts: Mapping[str, Any]
     ref: str | None
     reason: str | None
+    template: UUID | None = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Journey:
     gives (None: nobody can be due). `offset`: days from what the occasion is about to the occasion.
 
     `facts_come_late`: what it is about may be told after its time. `must_be_told`: who can't be
-    written to is skipped, for the gift is of no use without a word. `stops_on_case`: so is who
+    reached is skipped, for the gift is of no use without a word. `stops_on_case`: so is who
     waits for an answer to a complaint. `for_all`: it finds all members at once. `prepare`: what is
     written for those who get something before they do; a dry run leaves it out. `withdrawn`: a
     query on an occasion `o` whose message waits, for the `reason` why it is not to go any more.

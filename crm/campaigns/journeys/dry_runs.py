@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from crm.campaigns.journeys import due, moments, running
@@ -18,12 +19,15 @@ ALREADY = {"given": "already_given", "skipped": "already_skipped", "expired": "a
 
 @dataclass(slots=True)
 class DryRun:
-    """due = would_give + skipped, those handled already among them. `coupons` by template; `sample`
-    names some of those who would get it. Stock and budgets are looked at when coupons are given."""
+    """due = would_give + skipped, those handled already among them. `channels`: by which those who
+    would get something would be told; who can be reached by none gets the gift alone. `coupons` by
+    template; `sample` names some of them. Stock and budgets are looked at when coupons are given.
+    """
 
     day: date
     due: int = 0
     would_give: int = 0
+    channels: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     points: int = 0
     coupons: Counter[UUID] = field(default_factory=Counter)
@@ -43,23 +47,25 @@ def run(one: Switched, day: date, *, now: datetime) -> DryRun:
             done.due += row.n
             done.skipped[ALREADY[row.state]] += row.n
         elif same_for_all:
-            _count(done, one, row.reason, row.n)
+            _count(done, one, row)
     after: UUID | None = due.NOBODY
     while after is not None:
         after = _page(done, one, found, zones, seen_at, after, same_for_all=same_for_all)
     return done
 
 
-def _count(done: DryRun, one: Switched, reason: str | None, n: int) -> None:
+def _count(done: DryRun, one: Switched, row: Any) -> None:
     """What the gift that is set comes to for so many members."""
-    done.due += n
-    if reason is not None:
-        done.skipped[reason] += n
+    done.due += row.n
+    if row.reason is not None:
+        done.skipped[row.reason] += row.n
         return
-    done.would_give += n
-    done.points += n * one.settings["points"]
+    done.would_give += row.n
+    if row.channel is not None:
+        done.channels[row.channel] += row.n
+    done.points += row.n * one.settings["points"]
     if one.settings["coupon_template"] is not None:
-        done.coupons[one.settings["coupon_template"]] += n
+        done.coupons[one.settings["coupon_template"]] += row.n
 
 
 def _page(
@@ -87,6 +93,8 @@ def _page(
                 done.skipped[decision.reason] += 1
             else:
                 done.would_give += 1
+                if row.channel is not None:
+                    done.channels[row.channel] += 1
                 done.points += decision.points
                 if decision.coupon is not None:
                     done.coupons[decision.coupon] += 1

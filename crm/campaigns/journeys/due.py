@@ -2,7 +2,7 @@
 
 Each row is an occasion that nothing was done about yet. Why somebody gets nothing is found in the
 same statement, in this order: it is too late; what the journey itself says; a record that was
-merged into this one had the occasion; an open complaint; no consent.
+merged into this one had the occasion; an open complaint; nothing by which he can be reached.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,9 @@ from sqlalchemy import TextClause, text
 from crm.campaigns.journeys.definition import Due, Journey, Settings
 from crm.campaigns.journeys.moments import Moment, Zones
 from crm.db import as_rows, db
-from crm.messages import planning
-from crm.messages.states import CONSENT
+from crm.messages import reaching
 
-TOO_LATE, DUPLICATE, OPTED_OUT = "too_late", "duplicate_person", "opted_out"
+TOO_LATE = "too_late"
 NOBODY, LAST = UUID(int=0), UUID(int=2**128 - 1)
 UPTO = text("SELECT id FROM member WHERE id > :after ORDER BY id OFFSET :more LIMIT 1")
 
@@ -53,40 +52,44 @@ _REASON = """
         WHEN CAST(:on_case AS boolean) AND EXISTS (
             SELECT FROM message_block b WHERE b.member_id = d.member_id) THEN (
             SELECT min(b.reason) FROM message_block b WHERE b.member_id = d.member_id)
-        WHEN CAST(:purpose AS text) = 'marketing' AND NOT EXISTS (
-            SELECT FROM member_consent c
-            WHERE c.member_id = d.member_id AND c.channel = ANY (CAST(:consents AS text[]))
-              AND c.purpose = 'marketing' AND c.granted AND c.superseded_at IS NULL)
-            THEN 'opted_out'
-        WHEN CAST(:purpose AS text) = 'service' AND EXISTS (
-            SELECT FROM member_consent c
-            WHERE c.member_id = d.member_id AND c.channel = ANY (CAST(:consents AS text[]))
-              AND c.purpose = 'service' AND NOT c.granted AND c.superseded_at IS NULL)
-            THEN 'opted_out'
+        WHEN CAST(:must_be_told AS boolean) THEN r.why
     END
+"""
+_REACHED = """
+    CASE WHEN r.why IS NULL THEN r.template END AS template,
+    CASE WHEN r.why IS NULL THEN r.channel END AS channel
 """
 _NEW = """
     NOT EXISTS (SELECT FROM journey_occasion o WHERE o.key = journey_occasion_key(d.occasion))
 """
-_PAGE = """{found}
-    SELECT d.member_id, d.occasion, d.day, d.at, d.late, d.facts, d.ref, {reason} AS reason
-    FROM due d
+_PAGE = """{found}, {way}
+    SELECT d.member_id, d.occasion, d.day, d.at, d.late, d.facts, d.ref, {reason} AS reason,
+           {reached}
+    FROM due d LEFT JOIN LATERAL ({ways}) r ON true
     WHERE d.member_id > :after AND d.member_id <= :upto AND {new}
     ORDER BY d.member_id, d.at, d.occasion LIMIT :most
 """
 _FIRST = """{found} SELECT min(d.at) FROM due d WHERE {new}"""
-_COUNT = """{found}
-    SELECT c.day, c.state, c.reason, count(*) AS n FROM (
+_COUNT = """{found}, {way}
+    SELECT c.day, c.state, c.reason, c.channel, count(*) AS n FROM (
         SELECT d.day, o.state,
-               CASE WHEN o.key IS NULL THEN {reason} ELSE o.reason END AS reason
+               CASE WHEN o.key IS NULL THEN {reason} ELSE o.reason END AS reason,
+               CASE WHEN r.why IS NULL THEN r.channel END AS channel
         FROM due d LEFT JOIN journey_occasion o ON o.key = journey_occasion_key(d.occasion)
-    ) c GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        LEFT JOIN LATERAL (SELECT * FROM ({ways}) w WHERE o.key IS NULL) r ON true
+    ) c GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
 
 
 @cache
 def _statement(form: str, sql: str) -> TextClause:
-    return text(form.format(found=_FOUND.format(sql=sql), reason=_REASON, new=_NEW))
+    ways = reaching.REACHED.format(member="d.member_id")
+    return text(
+        form.format(
+            found=_FOUND.format(sql=sql), reason=_REASON, new=_NEW,
+            way=reaching.WAYS, ways=ways, reached=_REACHED,
+        )
+    )  # fmt: skip
 
 
 class Page(NamedTuple):
@@ -132,8 +135,9 @@ def page(
 def counts(
     journey: Journey, settings: Settings, found: Sequence[Moment], zones: Zones, *, now: datetime
 ) -> Sequence[Any]:
-    """How many occasions there are by day, state (None: not handled yet) and reason (None: would
-    be given, as far as the statement knows), whether or not it is too late for them."""
+    """How many occasions there are by day, state (None: not handled yet), reason (None: would be
+    given, as far as the statement knows) and the channel by which they would be told, whether or
+    not it is too late for them."""
     values = _values(journey, settings, found, zones, now)
     if values is None:
         return []
@@ -172,15 +176,12 @@ def _values(
 
 
 def _asked(journey: Journey, settings: Settings, late_by: datetime | None) -> dict[str, Any]:
-    """What a reason is found by: consents, whether a complaint counts, what is too late (None:
-    nothing)."""
-    purpose, consents = None, None
-    if journey.must_be_told and settings["template"] is not None:
-        said = planning.wording(settings["template"])
-        purpose, consents = said.purpose, list(CONSENT[said.channel])
+    """What a reason is found by: how members can be reached, whether a complaint counts, what is
+    too late (None: nothing)."""
+    templates = [settings["template"], settings["fallback_template"]]
     return {
         "on_case": journey.stops_on_case,
-        "purpose": purpose,
-        "consents": consents,
+        "must_be_told": journey.must_be_told,
+        "ways": reaching.ways([one for one in templates if one is not None]),
         "late_by": late_by or datetime.min.replace(tzinfo=UTC),
     }

@@ -7,13 +7,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import func, select, text, tuple_
 
 from crm.campaigns.journeys import moments, switching
 from crm.campaigns.journeys.models import JourneyOccasion
 from crm.campaigns.journeys.switching import Switched
 from crm.db import db
 from crm.http.pagination import decode, page
+from crm.messages.models import Message
 from crm.points import rulebook
 
 COUNTS = text("""
@@ -22,7 +23,7 @@ COUNTS = text("""
 """)
 # Messages by their occasion, for what was given in the span.
 TOLD = text("""
-    SELECT g.state, count(*) AS n,
+    SELECT g.state, g.channel, count(*) AS n,
            count(*) FILTER (WHERE EXISTS (
                SELECT FROM message_event e WHERE e.message_id = g.id AND e.kind = 'opened'))
                AS opened,
@@ -32,7 +33,7 @@ TOLD = text("""
     FROM journey_occasion o
     JOIN message g ON g.occasion_key = message_occasion_key(o.occasion)
     WHERE o.journey = :journey AND o.at >= :since AND o.at < :until AND o.told
-    GROUP BY g.state
+    GROUP BY g.state, g.channel
 """)
 # An order counts once, for the latest occasion before it that is not too long ago.
 SPENT = text("""
@@ -50,6 +51,7 @@ REDEEMED = text("""
     SELECT count(*) FROM journey_occasion o JOIN coupon c ON c.code = o.coupon_code
     WHERE o.journey = :journey AND o.at >= :since AND o.at < :until AND c.state = 'used'
 """)
+MESSAGE_KEY = func.message_occasion_key(JourneyOccasion.occasion)
 SENT = ("sent", "delivered")
 
 
@@ -68,6 +70,7 @@ class Results:
     coupons: int = 0
     redeemed: int = 0
     sent: int = 0
+    channels: Mapping[str, int] = field(default_factory=dict)
     delivered: int = 0
     opened: int = 0
     clicked: int = 0
@@ -92,12 +95,16 @@ def of(one: Switched, days: int, *, now: datetime) -> Results:
         "until": moments.midnight(last + moments.ONE_DAY, zone),
     }
     told = db.session.execute(TOLD, span).all()
+    channels: Counter[str] = Counter()
+    for row in told:
+        channels[row.channel] += row.n if row.state in SENT else 0
     window = one.settings["attribution_days"]
     spent = db.session.execute(SPENT, span | {"days": window}).one()
     return Results(
         first=first, last=last, **counted,
         redeemed=db.session.scalar(REDEEMED, span) or 0,
         sent=sum(row.n for row in told if row.state in SENT),
+        channels={name: n for name, n in channels.most_common() if n},
         delivered=sum(row.n for row in told if row.state == "delivered"),
         opened=sum(row.opened for row in told),
         clicked=sum(row.clicked for row in told),
@@ -129,15 +136,20 @@ def _counted(code: str, first: date, last: date) -> dict[str, Any]:
 def occasions(
     code: str, *, state: str | None, reason: str | None, limit: int, cursor: str | None
 ) -> dict[str, Any]:
-    """Occasions of a journey, the newest first; maybe those of one state or reason."""
-    found = select(JourneyOccasion).filter_by(journey=switching.get(code).journey.code)
+    """Occasions of a journey, the newest first; maybe those of one state or reason. `channel`: of
+    the message that was planned for one."""
+    found = (
+        select(*JourneyOccasion.__table__.columns, Message.channel)
+        .outerjoin(Message, Message.occasion_key == MESSAGE_KEY)
+        .where(JourneyOccasion.journey == switching.get(code).journey.code)
+    )
     if state is not None:
-        found = found.filter_by(state=state)
+        found = found.where(JourneyOccasion.state == state)
     if reason is not None:
-        found = found.filter_by(reason=reason)
+        found = found.where(JourneyOccasion.reason == reason)
     after = decode(cursor, datetime.fromisoformat, UUID)
     if after:
         found = found.where(tuple_(JourneyOccasion.at, JourneyOccasion.id) < after)
     order = (JourneyOccasion.at.desc(), JourneyOccasion.id.desc())
-    rows = db.session.scalars(found.order_by(*order).limit(limit + 1)).all()
+    rows = db.session.execute(found.order_by(*order).limit(limit + 1)).all()
     return page(rows, limit, lambda row: (row.at.isoformat(), str(row.id)))

@@ -115,6 +115,7 @@ def _wanted(row: Due, one: Decision) -> Wanted:
         not_after=row.late,
         coupon_occasion=one.coupon_occasion,
         coupon_source=one.coupon_source,
+        template_id=row.template,
     )
 
 

@@ -9,10 +9,12 @@ MOST_DAYS = 200
 
 class AheadOut(Schema):
     """How many members it will give something, as far as can be said now: today, and within the
-    seven days that begin with today."""
+    seven days that begin with today. `channels`: how many of those still to come would be told by
+    which channel; members who can be reached by none are in no channel."""
 
     today = fields.Whole()
     next_7_days = fields.Whole()
+    channels = fields.Mapping(values=fields.Whole())
 
 
 class RevenueOut(Schema):
@@ -25,8 +27,9 @@ class RevenueOut(Schema):
 class ResultsOut(Schema):
     """Occasions of a span of local days: given + skipped + expired; `reasons` says why not.
 
-    `sent` holds those delivered. `orders` and `revenue` are what members bought within
-    `attribution_days` days after they were given something; not all of it was because of that.
+    `sent` holds those delivered, and `channels` says by which channel. `orders` and `revenue` are
+    what members bought within `attribution_days` days after they were given something; not all of
+    it was because of that.
     """
 
     since = fields.Day(attribute="first")
@@ -39,6 +42,7 @@ class ResultsOut(Schema):
     coupons = fields.Whole()
     redeemed = fields.Whole()
     sent = fields.Whole()
+    channels = fields.Mapping(values=fields.Whole())
     delivered = fields.Whole()
     opened = fields.Whole()
     clicked = fields.Whole()
@@ -103,11 +107,13 @@ class DryRunCoupons(Schema):
 
 class DryRunOut(Schema):
     """due = would_give + all that `skipped` counts, by reason; `already_given` and the like were
-    handled before. `sample` names some members who would get something."""
+    handled before. `channels`: how many of those who would get something would be told by which.
+    `sample` names some of them."""
 
     date = fields.Day(attribute="day")
     due = fields.Whole()
     would_give = fields.Whole()
+    channels = fields.Mapping(values=fields.Whole())
     skipped = fields.Mapping(values=fields.Whole())
     points = fields.Whole()
     coupons = fields.Items(fields.Nested(DryRunCoupons))
@@ -128,7 +134,8 @@ class OccasionsQuery(PageQuery):
 
 
 class OccasionOut(Schema):
-    """One occasion of one member; `reason` says why nothing was given."""
+    """One occasion of one member; `reason` says why nothing was given. `told` by a message of
+    `channel`, unless something kept it from going."""
 
     id = fields.Id()
     member_id = fields.Id()
@@ -140,6 +147,7 @@ class OccasionOut(Schema):
     points = fields.Whole()
     coupon_code = fields.Text(allow_none=True)
     told = fields.Flag()
+    channel = fields.Text(allow_none=True)
 
 
 OccasionPage = page_of(OccasionOut)

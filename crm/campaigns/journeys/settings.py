@@ -34,12 +34,14 @@ class Hour(fields.Text):
 
 
 class Common(Schema):
-    """What every journey has. `send_at` is by the member's own clock; an occasion that nothing was
-    done about within `lateness_days` days after its day expires; what members spend within
+    """What every journey has. `send_at` is by the member's own clock; who can't be reached by
+    `template` is told by `fallback_template`, which is of another channel. An occasion that nothing
+    was done about within `lateness_days` days after its day expires; what members spend within
     `attribution_days` days counts as its result."""
 
     send_at = Hour(5, load_default=time(9))
     template = fields.Id(allow_none=True, load_default=None)
+    fallback_template = fields.Id(allow_none=True, load_default=None)
     points = fields.points(load_default=0)
     coupon_template = fields.Id(allow_none=True, load_default=None)
     lateness_days = fields.Whole(0, 31, load_default=3)

@@ -1,31 +1,24 @@
 """How journeys are set: read, switched on and off, changed; each change a version, on record."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select, text
 
 from crm import audit
-from crm.campaigns.journeys import settings, wordings
+from crm.campaigns.journeys import checks, settings, wordings
 from crm.campaigns.journeys.definition import Journey as Definition
 from crm.campaigns.journeys.definition import Settings
 from crm.campaigns.journeys.directory import JOURNEYS, find
 from crm.campaigns.journeys.errors import JourneyChanged
 from crm.campaigns.journeys.models import Journey, JourneyVersion
 from crm.campaigns.journeys.window import Since
-from crm.coupons import templates as coupons
-from crm.coupons.errors import TemplateEnded
-from crm.coupons.errors import TemplateNotFound as CouponTemplateNotFound
 from crm.db import db
-from crm.errors import FieldError, Invalid
 from crm.http import principal
 from crm.http.schema import invalid
-from crm.messages import planning, sources
-from crm.messages.errors import TemplateArchived, TemplateNotFound
-from crm.messages.templates import store
+from crm.messages import sources
 
 # The day on which a journey was changed counts anew, wherever on earth it began.
 LOOKED_BACK = timedelta(days=1, hours=2)
@@ -109,7 +102,7 @@ def change(code: str, given: Mapping[str, Any], *, now: datetime) -> Switched:
     if on and wanted["template"] is None:
         wanted |= {"template": wordings.template_of(journey, now=now)}
     elif on and not row.enabled:
-        _require_usable(wanted["template"])
+        checks.require_usable(wanted)
     kept = settings.document(journey.schema, wanted)
     if (on, kept) == (row.enabled, settings.document(journey.schema, before.settings)) and (
         row.version
@@ -162,46 +155,8 @@ def _checked(
     except settings.ValidationError as error:
         raise invalid(error, "/settings") from None
     assert isinstance(found, dict)
-    mistakes = [*_template_mistakes(found, before), *_coupon_mistakes(found, before, now)]
-    if mistakes:
-        raise Invalid(mistakes)
+    checks.require(found, before, now)
     return found
-
-
-def _template_mistakes(found: Settings, before: Settings) -> Iterable[FieldError]:
-    wanted: UUID | None = found["template"]
-    if wanted is None or wanted == before["template"]:
-        return
-    pointer = "/settings/template"
-    try:
-        template = store.get(wanted)
-    except TemplateNotFound:
-        yield FieldError(pointer, TemplateNotFound.code, TemplateNotFound.detail)
-        return
-    if template.archived_at is not None:
-        facts: dict[str, object] = {"template": template.code}
-        yield FieldError(pointer, TemplateArchived.code, TemplateArchived.detail, facts)
-
-
-def _require_usable(template: UUID) -> None:
-    """Raises `Invalid` for a template that was archived since it was chosen."""
-    found = planning.wording(template)
-    if found.archived is not None:
-        facts: dict[str, object] = {"template": found.archived}
-        detail = TemplateArchived.detail
-        raise Invalid([FieldError("/settings/template", TemplateArchived.code, detail, facts)])
-
-
-def _coupon_mistakes(found: Settings, before: Settings, now: datetime) -> Iterable[FieldError]:
-    wanted: UUID | None = found["coupon_template"]
-    if wanted is None or wanted == before["coupon_template"]:
-        return
-    pointer = "/settings/coupon_template"
-    template = coupons.many([wanted]).get(wanted)
-    if template is None:
-        yield FieldError(pointer, CouponTemplateNotFound.code, CouponTemplateNotFound.detail)
-    elif template.ended_at is not None and template.ended_at <= now:
-        yield FieldError(pointer, TemplateEnded.code, TemplateEnded.detail)
 
 
 def _switched(journey: Definition, row: Journey | None) -> Switched:

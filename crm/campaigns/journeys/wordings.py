@@ -128,9 +128,9 @@ WORDS: Mapping[str, Words] = {
 }  # fmt: skip
 
 
-def template_of(journey: Journey, *, now: datetime) -> UUID:
-    """The journey's default mail, made if there is none."""
-    return _template(journey.code, "email", now)
+def template_of(journey: Journey, channel: str = "email", *, now: datetime) -> UUID:
+    """The journey's default mail or text message (`sms`), made if there is none."""
+    return _template(journey.code, channel, now)
 
 
 def install(*, now: datetime) -> list[str]:
