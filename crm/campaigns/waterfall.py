@@ -19,9 +19,8 @@ from crm.campaigns import assignment, audience, schedule
 from crm.campaigns.models import HELD_OUT, Campaign, CampaignArm
 from crm.campaigns.schedule import Due
 from crm.db import as_rows, db
-from crm.messages.eligibility import ADDRESS
 from crm.messages.policy import Policy
-from crm.messages.states import CONSENT, Reason
+from crm.messages.states import ADDRESS, CONSENT, Reason
 
 EXCLUDED = "excluded"
 # The steps between the audience and what is sent, as they are shown.

@@ -16,7 +16,7 @@ from sqlalchemy import Row, text
 
 from crm.config import Config
 from crm.db import as_rows, config, db
-from crm.messages import eligibility, facts, wording
+from crm.messages import candidates, eligibility, facts, wording
 from crm.messages.channels.provider import Outgoing
 from crm.messages.eligibility import Verdict
 from crm.messages.flight import Flight
@@ -24,20 +24,6 @@ from crm.messages.links import Links
 from crm.messages.policy import Policy
 from crm.messages.states import PURPOSES, Reason, State
 
-CLAIM = text("""
-    WITH k AS (
-        SELECT id, member_id, purpose, zone, due_at FROM message
-        WHERE channel = :channel AND purpose = :purpose AND state = 'waiting' AND due_at <= :now
-          AND (due_at, id) > (:due_at, :id)
-        ORDER BY due_at, id LIMIT :most FOR UPDATE SKIP LOCKED
-    )
-    SELECT k.id, k.purpose, coalesce(m.timezone, h.timezone, k.zone) AS zone, k.due_at
-    FROM k JOIN member own ON own.id = k.member_id
-    JOIN member m ON m.id = CASE WHEN own.status = 'merged' AND k.purpose = 'service'
-                                 THEN own.merged_into ELSE own.id END
-    LEFT JOIN store h ON h.code = m.home_store
-    ORDER BY k.due_at, k.id
-""")
 PUT_ASIDE = text("""
     UPDATE message m SET state = r.state, reason = r.reason, due_at = r.due_at,
            finished_at = CASE WHEN r.state <> 'waiting' THEN CAST(:now AS timestamptz) END
@@ -54,7 +40,6 @@ MARK = text("""
         AS r (id uuid, address text, locale text, day date)
     WHERE m.id = r.id
 """)
-START: tuple[datetime, UUID] = (datetime.fromisoformat("1970-01-01T00:00:00+00:00"), UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +80,7 @@ class Claimer:
                 rows += self._lane(purpose, most - len(rows), now)
         if not rows:
             return Claimed()
-        claimed = [(row.id, row.purpose, row.zone) for row in rows]
-        verdicts = eligibility.judge(self.channel, claimed, policy, now)
+        verdicts = eligibility.judge(self.channel, rows, policy, now)
         batch = self._mark(verdicts, now)
         if not batch or not self.keeps_journal:
             return Claimed(len(rows), batch)
@@ -105,33 +89,33 @@ class Claimer:
         return Claimed(len(rows), batch, flight)
 
     def _lane(self, purpose: str, most: int, now: datetime) -> Sequence[Row[Any]]:
-        due_at, last = self.seen.get(purpose, START)
-        values = {"channel": self.channel, "purpose": purpose, "now": now, "most": most}
-        rows = db.session.execute(CLAIM, values | {"due_at": due_at, "id": last}).all()
+        behind = self.seen.get(purpose, candidates.START)
+        rows = candidates.take(self.channel, purpose, most, behind=behind, now=now)
         if rows:
-            self.seen[purpose] = (rows[-1].due_at, rows[-1].id)
+            self.seen[purpose] = candidates.end_of(rows)
         return rows
 
     def _mark(self, verdicts: Sequence[Verdict], now: datetime) -> list[Outgoing]:
         """Write down who goes and who does not; a template that can't be filled fails."""
         aside = [_aside(one) for one in verdicts if one.state is not None]
-        going = [one.row for one in verdicts if one.state is None]
-        versions = wording.ready((row.template_id, row.template_version) for row in going)
+        going = [one for one in verdicts if one.state is None]
+        versions = wording.ready((one.row.template_id, one.row.template_version) for one in going)
         names = wording.names_of(versions.values())
-        known = facts.gather(names, [row.member_id for row in going], now)
+        known = facts.gather(names, [one.row.member_id for one in going], now)
         outgoing, marks, days = [], [], {}
         settings = config()
-        for row in going:
+        for verdict in going:
+            row = verdict.row
             version = versions[row.template_id, row.template_version]
             try:
                 one = self._outgoing(row, version, known.get(row.member_id, {}), settings)
                 outgoing.append(one)
-                marks.append(_marked(one, row))
+                marks.append(_marked(one, verdict))
             except wording.CannotSay:
-                failed = Verdict(row, State.FAILED, Reason.TEMPLATE_FAILED)
+                failed = Verdict(row, verdict.day, State.FAILED, Reason.TEMPLATE_FAILED)
                 aside.append(_aside(failed))
                 if row.purpose == "marketing":
-                    key = (row.member_id, row.day)
+                    key = (row.member_id, verdict.day)
                     days[key] = days.get(key, 0) - 1
         if aside:
             db.session.execute(PUT_ASIDE, {"rows": as_rows(aside), "now": now})
@@ -180,10 +164,10 @@ def _aside(one: Verdict) -> dict[str, Any]:
     return {"id": one.row.id, "state": one.state, "reason": one.reason, "due_at": one.due_at}
 
 
-def _marked(one: Outgoing, row: Row[Any]) -> dict[str, Any]:
+def _marked(one: Outgoing, verdict: Verdict) -> dict[str, Any]:
     return {
         "id": one.id,
         "address": one.address,
         "locale": one.language.locale,
-        "day": row.day if row.purpose == "marketing" else None,
+        "day": verdict.day if one.purpose == "marketing" else None,
     }

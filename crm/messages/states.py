@@ -16,6 +16,7 @@ CONSENT = MappingProxyType(
         "inbox": ("inbox",),
     }
 )
+ADDRESS = MappingProxyType({"email": "email", "sms": "phone"})  # kinds of identity; else: his id
 
 
 class State(StrEnum):

@@ -10,8 +10,7 @@ from sqlalchemy import text
 
 from crm.db import config, db
 from crm.members import contacts
-from crm.messages.eligibility import ADDRESS
-from crm.messages.states import CHANNELS, CONSENT
+from crm.messages.states import ADDRESS, CHANNELS, CONSENT
 from crm.segments.audiences import compiling, counting, parsing
 from crm.segments.audiences.compiling import Selection
 
