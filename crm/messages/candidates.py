@@ -6,10 +6,10 @@ One statement reads a batch: workers pass over each other's rows, and what was d
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import TextClause, text
 
 from crm.db import db
 from crm.messages.states import ADDRESS, CONSENT, PURPOSES
@@ -90,6 +90,37 @@ TAKE = """
 """
 
 
+class Candidate(NamedTuple):
+    """A message that is due, and its member. What `verdict` can be: a reason not to go, `stopped`,
+    `paused`, `go`, or `by_the_clock`. `stopped_for` is the reason of one that is stopped, `blocked`
+    why its member gets no marketing now. `may_count`: the member lets us see what he opens.
+
+    No row of SQLAlchemy's, where a value is ten times as far away.
+    """
+
+    id: UUID
+    member_id: UUID
+    purpose: str
+    priority: int
+    due_at: datetime
+    not_after: datetime | None
+    attempts: int
+    fence: int
+    template_id: UUID
+    template_version: int
+    variables: str
+    zone: str
+    name: str | None
+    member_no: str
+    address: str
+    locale: str | None
+    by_consent: bool
+    verdict: str
+    may_count: bool
+    blocked: str | None
+    stopped_for: str | None
+
+
 def _statement(purpose: str) -> TextClause:
     return text(
         TAKE.format(
@@ -107,12 +138,9 @@ START: tuple[datetime, UUID] = (datetime.fromisoformat("1970-01-01T00:00:00+00:0
 
 def take(
     channel: str, purpose: str, most: int, *, behind: tuple[datetime, UUID] = START, now: datetime
-) -> Sequence[Row[Any]]:
+) -> list[Candidate]:
     """At most `most` messages that nobody else has locked, from `behind` (due_at, id) on; in the
-    order in which they go: priority first, then age.
-
-    `verdict` is a reason not to go, `stopped`, `paused`, `go`, or `by_the_clock`.
-    """
+    order in which they go: priority first, then age."""
     values = {
         "channel": channel,
         "purpose": purpose,
@@ -123,9 +151,9 @@ def take(
         "kind": ADDRESS.get(channel, ""),
         "now": now,
     }
-    return db.session.execute(STATEMENTS[purpose], values).all()
+    return [Candidate._make(row) for row in db.session.execute(STATEMENTS[purpose], values)]
 
 
-def end_of(rows: Sequence[Row[Any]]) -> tuple[datetime, UUID]:
+def end_of(rows: Sequence[Candidate]) -> tuple[datetime, UUID]:
     """Behind which the next batch begins."""
     return max((row.due_at, row.id) for row in rows)

@@ -12,11 +12,12 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import json
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from crm.config import Config
 from crm.db import as_rows, config, db
 from crm.messages import candidates, eligibility, facts, wording
+from crm.messages.candidates import Candidate
 from crm.messages.channels.provider import Outgoing
 from crm.messages.eligibility import Verdict
 from crm.messages.flight import Flight
@@ -74,7 +75,7 @@ class Claimer:
 
     def claim(self, most: int, policy: Policy, now: datetime) -> Claimed:
         """At most `most` messages."""
-        rows: list[Row[Any]] = []
+        rows: list[Candidate] = []
         for purpose in reversed(PURPOSES):
             if len(rows) < most:
                 rows += self._lane(purpose, most - len(rows), now)
@@ -88,7 +89,7 @@ class Claimer:
         flight.open()
         return Claimed(len(rows), batch, flight)
 
-    def _lane(self, purpose: str, most: int, now: datetime) -> Sequence[Row[Any]]:
+    def _lane(self, purpose: str, most: int, now: datetime) -> Sequence[Candidate]:
         behind = self.seen.get(purpose, candidates.START)
         rows = candidates.take(self.channel, purpose, most, behind=behind, now=now)
         if rows:
@@ -126,7 +127,7 @@ class Claimer:
         return outgoing
 
     def _outgoing(
-        self, row: Row[Any], version: wording.Version, known: facts.Facts, settings: Config
+        self, row: Candidate, version: wording.Version, known: facts.Facts, settings: Config
     ) -> Outgoing:
         language = wording.choose(version, row.locale, settings.locale)
         unsubscribe = counted = None

@@ -8,13 +8,13 @@ message too many.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from crm.db import as_rows, db
 from crm.messages import hours
+from crm.messages.candidates import Candidate
 from crm.messages.hours import LocalClock
 from crm.messages.policy import Policy
 from crm.messages.states import Reason, State
@@ -56,14 +56,14 @@ class Verdict:
     """What becomes of one message of a batch. `state` None: it may go now. `row` is what was read
     of it and of its member; `day` is the member's."""
 
-    row: Row[Any]
+    row: Candidate
     day: date
     state: State | None = None
     reason: str | None = None
     due_at: datetime | None = None
 
 
-def judge(channel: str, rows: Sequence[Row[Any]], policy: Policy, now: datetime) -> list[Verdict]:
+def judge(channel: str, rows: Sequence[Candidate], policy: Policy, now: datetime) -> list[Verdict]:
     """Judge messages of one channel that the caller has locked, by what was read with them.
 
     Who may go is counted against his caps in this transaction; `count` takes it back.
@@ -86,7 +86,7 @@ def judge(channel: str, rows: Sequence[Row[Any]], policy: Policy, now: datetime)
     return [capped.get(one.row.id, one) for one in found]
 
 
-def _verdict(row: Row[Any], clock: LocalClock) -> Verdict:
+def _verdict(row: Candidate, clock: LocalClock) -> Verdict:
     verdict, opens_at = row.verdict, None
     if verdict == "by_the_clock":
         verdict, opens_at = "go", clock.opens_at
@@ -119,6 +119,9 @@ def _cap(
     days, waiting = _counted(rivals, now)
     stays: dict[UUID, Verdict] = {}
     never = 0 in (policy.per_day, policy.per_week)
+    alone = len({one.row.member_id for one in rivals}) == len(rivals)
+    if alone and not (days or waiting or never):
+        return stays
     back: dict[tuple[UUID, date], int] = {}
     for one in rivals:
         row = one.row

@@ -23,6 +23,7 @@ PROFILE = text("""
 """)
 PROFILE_NAMES = ("member.segment", "member.home_store", "member.attributes.")
 TIER_NAMES = ("member.tier", "member.tier_code")
+LOOKED_UP = (*PROFILE_NAMES, *TIER_NAMES)
 
 _providers: dict[str, Provide] = {}
 
@@ -36,18 +37,20 @@ def provide(room: str, function: Provide) -> None:
 def gather(names: Collection[str], ids: Sequence[UUID], now: datetime) -> dict[UUID, Facts]:
     """What the names are for these members; a statement for each kind that is named at all.
 
-    What a name lacks here comes with the message, or is the same for all (`values_of`).
+    What a name lacks here comes with the message, or is the same for all (`values_of`). A member
+    of whom nothing is looked up is not in it.
     """
+    rooms = {name.partition(".")[0] for name in names} & _providers.keys()
+    if not ids or not (rooms or any(name.startswith(LOOKED_UP) for name in names)):
+        return {}
     found: dict[UUID, Facts] = {one: {} for one in ids}
-    if not found:
-        return found
     if any(name.startswith(PROFILE_NAMES) for name in names):
         for row in db.session.execute(PROFILE, {"ids": list(ids)}):
             _put(found, row.id, "member", _profile(row))
     if any(name in TIER_NAMES for name in names):
         for member_id, tier in _tiers(ids, now).items():
             _put(found, member_id, "member", tier)
-    for room in {name.partition(".")[0] for name in names} & _providers.keys():
+    for room in rooms:
         for member_id, values in _providers[room](ids, now).items():
             _put(found, member_id, room, values)
     return found

@@ -19,14 +19,14 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from crm import hot
-from crm.db import call_rows, db
+from crm.db import as_array, call_rows, db
 from crm.ids import uuid7
 from crm.messages.channels.provider import Outgoing
 from crm.messages.states import CONSENT
 
 OPEN = text("""
     INSERT INTO message_flight (id, ids, fences, begun, taken, opened_at)
-    VALUES (:id, :ids, :fences, '', '', clock_timestamp())
+    VALUES (:id, CAST(:ids AS uuid[]), CAST(:fences AS integer[]), '', '', clock_timestamp())
 """)
 CLOSE = text("DELETE FROM message_flight WHERE id = :id")
 AHEAD = """
@@ -61,8 +61,8 @@ class Flight:
         """Write it down, in the transaction that claims the batch."""
         values = {
             "id": self.id,
-            "ids": [one.id for one in self.batch],
-            "fences": [one.fence for one in self.batch],
+            "ids": as_array([one.id for one in self.batch]),
+            "fences": as_array([one.fence for one in self.batch]),
         }
         db.session.execute(OPEN, values)
 
@@ -83,6 +83,7 @@ class Flight:
 
     def _begin(self, places: list[int]) -> frozenset[int]:
         asked = [place for place in places if self.batch[place].by_consent]
+        members = [self.batch[place].member_id for place in asked]
         with self.lock:
             for place in places:
                 self.begun |= 1 << place
@@ -92,8 +93,8 @@ class Flight:
                 begun,
                 taken,
                 self.id,
-                asked,
-                [self.batch[place].member_id for place in asked],
+                as_array(asked),
+                as_array(members),
                 [self.batch[place].purpose for place in asked],
                 self.consents,
             )

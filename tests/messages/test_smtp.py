@@ -231,6 +231,7 @@ def test_a_text_is_in_doubt_once_its_last_byte_has_left_and_no_sooner(no_databas
     for reply in (Reply(250, "ok"), Reply(250, "ok"), Reply(354, "go")):
         assert not line.in_doubt
         line.hear(reply, lambda: next(following, None))
+        line.flush()
     while not line.in_doubt:
         assert line.wants_to_write
         assert theirs.recv(65_536)

@@ -143,4 +143,7 @@ def choose(version: Mapping[str, Language], locale: str | None, default: str = "
     """The language for a member: his own, else the nearest there is. `default` is the shop's, for
     members who named none."""
     order = FALLBACK.get(locale or default, FALLBACK[default])
-    return next(version[one] for one in order if one in version)
+    for one in order:
+        if one in version:
+            return version[one]
+    raise KeyError(f"it says nothing in any of {order}")

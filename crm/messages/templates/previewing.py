@@ -105,7 +105,7 @@ def _values(
     found = {}
     for row in db.session.execute(MEMBERS, {"ids": list(ids), "zone": zone}):
         values = facts.values_of(
-            known[row.id],
+            known.get(row.id, {}),
             variables.get(row.id, {}) if each else variables,
             name=row.name,
             member_no=row.member_no,

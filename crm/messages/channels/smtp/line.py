@@ -8,7 +8,6 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from crm.messages.channels.provider import Outcome
 from crm.messages.channels.smtp.connecting import Opened
@@ -16,17 +15,6 @@ from crm.messages.channels.smtp.replies import Garbled, Reader, Reply, meaning
 
 CHUNK = 65_536
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-
-
-class Step(Enum):
-    """What a reply that is due answers."""
-
-    RESET = auto()
-    SENDER = auto()
-    RECIPIENT = auto()
-    DATA = auto()
-    TEXT = auto()
-    NOTHING = auto()  # the end of a text that was none, after a refusal
 
 
 class Lost(Exception):
@@ -45,13 +33,18 @@ class Letter:
     tries: int = 0
 
 
+Following = Callable[[], Letter | None]  # gives a letter to send behind a text
+Heard = Callable[[Reply, Letter, Following], Letter | None]
+
+
 class Line:
     """A connection and the letters on it: at most one whose text is out, and one behind it."""
 
     def __init__(self, opened: Opened) -> None:
         self.sock, self.pipelining = opened.sock, opened.pipelining
+        self.pending: Callable[[], int] = getattr(opened.sock, "pending", int)
         self.reader = Reader()
-        self.due: deque[tuple[Step, Letter | None]] = deque()
+        self.due: deque[tuple[Heard, Letter]] = deque()  # what each reply answers, of which letter
         self.commands: deque[bytes] = deque()  # one by one, where the server wants them so
         self.out = bytearray()
         self.dirty = False  # an envelope was begun and given up: the server must forget it
@@ -92,7 +85,7 @@ class Line:
         """Replies that have arrived. Raises `Lost` when the server hung up or talks nonsense."""
         try:
             data = self.sock.recv(CHUNK)
-            while pending := getattr(self.sock, "pending", int)():
+            while pending := self.pending():
                 data += self.sock.recv(pending)
         except WOULD_BLOCK:
             return []
@@ -105,64 +98,58 @@ class Line:
         except Garbled:
             raise Lost("the server talks nonsense") from None
 
-    def hear(self, reply: Reply, following: Callable[[], Letter | None]) -> Letter | None:
-        """Take a reply; returns the letter whose `outcome` it decided, if it did. `following` gives
-        a letter to send behind a text. Raises `Lost`."""
-        if not self.due or (reply.closes and self.due[0][0] is not Step.TEXT):
+    def hear(self, reply: Reply, following: Following) -> Letter | None:
+        """Take a reply; returns the letter whose `outcome` it decided, if it did. What is to be
+        said to it waits for `flush`. Raises `Lost`."""
+        if not self.due or (reply.closes and self.due[0][0] != self._taken):
             raise Lost(reply.said())
-        step, letter = self.due.popleft()
+        heard, letter = self.due.popleft()
         if self.commands:
             self.out += self.commands.popleft()
-        decided = None
-        match step:
-            case Step.RESET | Step.NOTHING:
-                pass
-            case Step.SENDER | Step.RECIPIENT:
-                assert letter is not None
-                if reply.code not in (250, 251, 252) and letter.outcome is None:
-                    letter.outcome = meaning(reply, of_recipient=step is Step.RECIPIENT)
-            case Step.DATA:
-                assert letter is not None
-                decided = self._data(reply, letter, following)
-            case Step.TEXT:
-                assert letter is not None
-                letter.outcome = meaning(reply)
-                decided = self._end(letter)
-        self.flush()
-        return decided
+        return heard(reply, letter, following)
 
     def _envelope(self, letter: Letter) -> None:
         letter.outcome = None
-        commands = [
-            f"MAIL FROM:<{letter.sender}>\r\n".encode("ascii"),
-            f"RCPT TO:<{letter.recipient}>\r\n".encode("ascii"),
-            b"DATA\r\n",
-        ]
-        steps = [(Step.SENDER, letter), (Step.RECIPIENT, letter), (Step.DATA, letter)]
+        sender = f"MAIL FROM:<{letter.sender}>\r\n"
+        recipient = f"RCPT TO:<{letter.recipient}>\r\n"
         if self.dirty:
-            commands.insert(0, b"RSET\r\n")
-            self.due.append((Step.RESET, None))
+            sender = f"RSET\r\n{sender}"
+            self.due.append((self._nothing, letter))
             self.dirty = False
-        self.due.extend(steps)
+        self.due += (
+            (self._sender_heard, letter),
+            (self._recipient_heard, letter),
+            (self._may_write, letter),
+        )
         if self.pipelining:
-            self.out += b"".join(commands)
+            self.out += f"{sender}{recipient}DATA\r\n".encode("ascii")
         else:
-            self.out += commands[0]
-            self.commands.extend(commands[1:])
+            first, *rest = f"{sender}{recipient}DATA\r\n".encode("ascii").splitlines(keepends=True)
+            self.out += first
+            self.commands.extend(rest)
 
-    def _data(
-        self, reply: Reply, letter: Letter, following: Callable[[], Letter | None]
-    ) -> Letter | None:
+    def _nothing(self, reply: Reply, letter: Letter, following: Following) -> None:
+        """It answers a RSET, or the end of a text that was none."""
+
+    def _sender_heard(self, reply: Reply, letter: Letter, following: Following) -> None:
+        if reply.code not in (250, 251, 252) and letter.outcome is None:
+            letter.outcome = meaning(reply)
+
+    def _recipient_heard(self, reply: Reply, letter: Letter, following: Following) -> None:
+        if reply.code not in (250, 251, 252) and letter.outcome is None:
+            letter.outcome = meaning(reply, of_recipient=True)
+
+    def _may_write(self, reply: Reply, letter: Letter, following: Following) -> Letter | None:
         if reply.code != 354:
             letter.outcome = letter.outcome or meaning(reply)
             self.dirty = True
             return self._end(letter)
         if letter.outcome is not None:  # a server that takes texts for nobody: give it none
-            self.due.append((Step.NOTHING, None))
+            self.due.append((self._nothing, letter))
             self.out += b".\r\n"
             self.dirty = True
             return self._end(letter)
-        self.due.append((Step.TEXT, letter))
+        self.due.append((self._taken, letter))
         self.out += letter.write()
         self.text_left = len(self.out)
         if self.pipelining:
@@ -170,6 +157,10 @@ class Line:
             if self.behind is not None:
                 self._envelope(self.behind)
         return None
+
+    def _taken(self, reply: Reply, letter: Letter, following: Following) -> Letter:
+        letter.outcome = meaning(reply)
+        return self._end(letter)
 
     def _end(self, letter: Letter) -> Letter:
         self.current, self.behind, self.text_left = self.behind, None, None

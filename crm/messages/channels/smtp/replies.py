@@ -43,27 +43,33 @@ class Reader:
     def feed(self, data: bytes) -> list[Reply]:
         """The replies that are whole now. Raises `Garbled`."""
         found = []
-        *whole, self.rest = (self.rest + data if self.rest else data).split(b"\n")
+        whole = (self.rest + data if self.rest else data).split(b"\n")
+        self.rest = whole.pop()
         if len(self.rest) > 4096 or len(self.texts) > 200:
             raise Garbled
         for line in whole:
-            if line[3:4] == b" " and not self.texts:
-                found.append(_single(line))
-                continue
-            if not line[:3].isdigit() or line[3:4] not in (b" ", b"-", b"\r", b""):
-                raise Garbled
-            self.texts.append(line[4:].decode("utf-8", "replace").strip())
-            if line[3:4] != b"-":
-                found.append(Reply(int(line[:3]), " ".join(self.texts)))
-                self.texts = []
+            reply = self._line(line) if self.texts else _single(line) or self._line(line)
+            if reply is not None:
+                found.append(reply)
+        return found
+
+    def _line(self, line: bytes) -> Reply | None:
+        """A line of a reply of several; the reply, if it is the last."""
+        if not line[:3].isdigit() or line[3:4] not in (b" ", b"-", b"\r", b""):
+            raise Garbled
+        self.texts.append(line[4:].decode("utf-8", "replace").strip())
+        if line[3:4] == b"-":
+            return None
+        found = Reply(int(line[:3]), " ".join(self.texts))
+        self.texts = []
         return found
 
 
 @lru_cache(maxsize=512)
-def _single(line: bytes) -> Reply:
-    """A reply of one line; a server says the same few again and again. Raises `Garbled`."""
-    if not line[:3].isdigit():
-        raise Garbled
+def _single(line: bytes) -> Reply | None:
+    """A reply of one line; a server says the same few again and again. None if it is not one."""
+    if not line[:3].isdigit() or line[3:4] != b" ":
+        return None
     return Reply(int(line[:3]), line[4:].decode("utf-8", "replace").strip())
 
 

@@ -143,6 +143,7 @@ class Sending:
                     decided = line.hear(reply, self._following)
                     if decided is not None and decided.outcome is not None:
                         self._decided(decided, decided.outcome)
+                line.flush()
         except Lost as lost:
             self._break(line, str(lost))
             return
