@@ -4,15 +4,15 @@ The first reading sorts, all are found: whoever types the common reading finds t
 """
 
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 from itertools import product
+from types import ModuleType
 
 from crm.members.names.writing import simplified
 
 # Names are read sign by sign: its dictionary of phrases would only hold 45 MB in every process.
 os.environ.setdefault("PYPINYIN_NO_PHRASES", "1")
-from pypinyin import Style, pinyin
-
 MOST_READINGS = 6
 
 # As a surname: where it differs from the reading in texts, or is often misread.
@@ -53,13 +53,21 @@ GIVEN = _table(_GIVEN, "/")
 MISREAD = {"单于", "万俟", "尉迟", "澹台"}  # compound surnames also typed as they look
 
 
+@cache
+def dictionary() -> ModuleType:
+    """pypinyin. It takes 12 MB, and workers that only send messages read no names; the web server
+    loads it before the first request."""
+    return import_module("pypinyin")
+
+
 @lru_cache(maxsize=20_000)
 def _sounds(sign: str) -> tuple[str, ...]:
     """The readings of a character; itself where there is none (kana, Hangul, rare signs)."""
     known = GIVEN.get(simplified(sign))
     if known:
         return known
-    sound = pinyin(sign, style=Style.NORMAL, errors="default")[0][0]
+    pypinyin = dictionary()
+    sound = pypinyin.pinyin(sign, style=pypinyin.Style.NORMAL, errors="default")[0][0]
     return with_umlaut(sound)
 
 
