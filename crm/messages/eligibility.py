@@ -69,7 +69,7 @@ def judge(channel: str, rows: Sequence[Candidate], policy: Policy, now: datetime
     Who may go is counted against his caps in this transaction; `count` takes it back.
     """
     clocks: dict[tuple[str, str], LocalClock] = {}
-    found = []
+    found: list[Verdict] = []
     for row in rows:
         key = (row.purpose, row.zone)
         clock = clocks.get(key)
