@@ -2,7 +2,7 @@
 above, which choose whom to tell, and how, before a message is planned.
 
 It asks of consent, address and suppressions what is asked again when the message goes
-(`crm.messages.eligibility`).
+(`crm.messages.candidates`).
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,7 @@ from sqlalchemy import text
 
 from crm.db import as_rows, db
 from crm.messages import planning
-from crm.messages.eligibility import ADDRESS
-from crm.messages.states import CONSENT
+from crm.messages.states import ADDRESS, CONSENT
 
 # Keys of addresses are made only where any address of the channel is suppressed at all.
 SUPPRESSED = text("""
