@@ -17,6 +17,7 @@ from crm.auth import jobs as auth_jobs
 from crm.campaigns import api as campaigns
 from crm.campaigns import choices as campaign_choices
 from crm.campaigns import jobs as campaign_jobs
+from crm.campaigns import uses as campaign_uses
 from crm.campaigns.journeys import api as journeys
 from crm.campaigns.journeys import jobs as journey_jobs
 from crm.campaigns.results import api as campaign_results
@@ -42,6 +43,7 @@ from crm.messages import facts, links_page, unsubscribe
 from crm.messages import inbox_api as inbox
 from crm.messages import jobs as message_jobs
 from crm.messages import templates_api as templates
+from crm.messages.templates import usage as template_usage
 from crm.orders import api as orders
 from crm.orders import claim_api as claims
 from crm.orders import jobs as order_jobs
@@ -95,6 +97,9 @@ facts.provide("points", points_facts.of_members)
 # What filters of audiences can name.
 filter_fields.provide(*filter_vocabulary.FIELDS)
 filter_fields.choose("campaign.", campaign_choices.launched)
+
+# What stands in the way of archiving a template of messages.
+template_usage.ask(campaign_uses.of_template)
 
 METADATA = Base.metadata  # complete once the rooms are imported, that is, here
 

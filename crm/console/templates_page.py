@@ -124,9 +124,7 @@ def change_template(template_id: UUID) -> Answer:
     form = template_form.typed(found.channel, found.purpose, request.form)
     form.code, do = found.code, request.form.get("do", "save")
     if do in ("archive", "restore"):
-        with transaction():
-            store.change(template_id, {"archived": do == "archive"}, now=clock.now())
-        return _done(template_id, "archived" if do == "archive" else "restored")
+        return _shelve(template_id, do == "archive")
     try:
         document = {"languages": form.languages(), "version": form.version or found.version}
         body = mistakes.load(TemplatePut(), document)
@@ -136,6 +134,19 @@ def change_template(template_id: UUID) -> Answer:
         form.blame(refused)
         return _page(form, template_id), refused.status
     return _done(template_id, "saved")
+
+
+def _shelve(template_id: UUID, archived: bool) -> Answer:
+    """Archive a template or bring it back; who uses it is named where it can't be archived."""
+    found = store.get(template_id)
+    try:
+        with transaction():
+            store.change(template_id, {"archived": archived}, now=clock.now())
+    except Refused as refused:
+        form = template_form.of_document(store.document(found), found.version)
+        form.blame(refused)
+        return _page(form, template_id), refused.status
+    return _done(template_id, "archived" if archived else "restored")
 
 
 @blp.post("/templates/<uuid:template_id>/test")

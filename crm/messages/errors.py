@@ -24,6 +24,14 @@ class TemplateArchived(Refused):
     detail = N_("The template {template} was archived. Restore it, or choose another.")
 
 
+class TemplateInUse(Refused):
+    """A journey that is on, or a campaign under way, tells by this template (409): `used_by` names
+    them by `type`, `id` and `name`. Give them another one, or wait until they are over."""
+
+    code = "template_in_use"
+    detail = N_("The template is in use: {names}.")
+
+
 class TemplateChanged(Refused):
     """The template was changed since it was read (409); `version` is the newest."""
 

@@ -176,3 +176,14 @@ def test_it_is_told_in_the_readers_language(signed_in: As, locale: str, said: st
     visitor = signed_in("admin", locale)
     assert said in words(visitor.get("/templates"))
     assert visitor.get("/templates/new?channel=sms&purpose=service").status_code == 200
+
+
+def test_who_uses_a_template_is_named_where_it_can_t_be_archived(signed_in: As, admin: Api):
+    assert admin.patch("/journeys/birthday", {"enabled": True}).status_code == 200
+    found = admin.get("/journeys/birthday").get_json()["settings"]["template"]
+    marketer = signed_in("marketer")
+    marketer.get(f"/templates/{found}")
+    answer = marketer.post(f"/templates/{found}", {"do": "archive"})
+    assert answer.status_code == 409
+    assert "The template is in use: Birthday." in words(answer)
+    assert "Archive it" in words(answer)

@@ -9,8 +9,9 @@ from order_bodies import order_body, stamp
 from sqlalchemy import text
 from travellers import NOON, coupon_template, given, run_at, traveller
 
+from crm.campaigns.journeys import wordings
 from crm.campaigns.journeys.directory import JOURNEYS
-from crm.db import db
+from crm.db import db, transaction
 from crm.messages.errors import TemplateArchived
 
 DAY = timedelta(days=1)
@@ -180,13 +181,51 @@ def test_occasions_are_listed_with_their_reasons(admin: Api):
     assert len(admin.get("/journeys/member_day/occasions").get_json()["data"]) == 3
 
 
+def archive(template: str) -> None:
+    """As an older version of the program let people do."""
+    with transaction():
+        db.session.execute(
+            text("UPDATE message_template SET archived_at = :now WHERE id = :id"),
+            {"now": NOON, "id": template},
+        )
+
+
+def test_a_template_that_a_journey_tells_by_is_not_archived_while_it_is_on(admin: Api):
+    with transaction():
+        texts = str(wordings.template_of(JOURNEYS["birthday"], "sms", now=NOON))
+    change(admin, enabled=True, settings={"fallback_template": texts})
+    mail = admin.get(BIRTHDAY).get_json()["settings"]["template"]
+    for template in (mail, texts):
+        answer = admin.put(f"/templates/{template}", {"archived": True})
+        assert answer.status_code == 409, answer.data
+        said = answer.get_json()
+        assert said["code"] == "template_in_use"
+        assert said["used_by"] == [{"type": "journey", "id": "birthday", "name": "Birthday"}]
+        assert "Birthday" in said["detail"]
+        assert admin.get(f"/templates/{template}").get_json()["archived_at"] is None
+    change(admin, enabled=False)
+    for template in (mail, texts):
+        assert admin.put(f"/templates/{template}", {"archived": True}).status_code == 200
+
+
+def test_a_default_template_that_was_archived_is_not_taken_up_again(admin: Api):
+    with transaction():
+        mail = str(wordings.template_of(JOURNEYS["birthday"], now=NOON))
+    assert admin.put(f"/templates/{mail}", {"archived": True}).status_code == 200
+    answer = admin.patch(BIRTHDAY, {"enabled": True})
+    assert answer.status_code == 422
+    assert [(e["pointer"], e["code"]) for e in answer.get_json()["errors"]] == [
+        ("/settings/template", "template_archived")
+    ]
+    assert admin.get(BIRTHDAY).get_json()["enabled"] is False
+
+
 def test_a_template_that_was_archived_stops_its_journey_alone_and_is_named(admin: Api):
     change(admin, "birthday", enabled=True, settings={"points": 5})
     change(admin, "member_day", enabled=True, settings={"days_of_month": [22]})
     one = traveller(born=(11, 22))
     template = admin.get(BIRTHDAY).get_json()["settings"]["template"]
-    put = admin.put(f"/templates/{template}", {"archived": True})
-    assert put.status_code == 200, put.data
+    archive(template)
     with pytest.raises(TemplateArchived):
         run_at(NOON, set_to)
     assert (given("birthday", one), given("member_day", one)) == ([], ["2026-11-22"])

@@ -14,10 +14,14 @@ from travellers import NOON, coupon_template, run_at, switch, traveller
 
 from crm import scheduler, worker
 from crm.app import create_app
-from crm.campaigns.journeys import due, running
+from crm.campaigns.journeys import due, running, wordings
+from crm.campaigns.journeys.directory import JOURNEYS
 from crm.campaigns.journeys.jobs import tick
 from crm.config import Config
 from crm.db import db, transaction
+from crm.errors import Invalid
+from crm.messages.errors import TemplateInUse
+from crm.messages.templates import store
 from crm.points import check
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -154,3 +158,39 @@ def test_a_moving_sandbox_runs_birthdays_in_order_on_their_days(admin):
         text("SELECT count(*) FROM message WHERE state IN ('sent', 'delivered')")
     ).scalar_one()
     assert sent == 3
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_template_is_archived_or_its_journey_is_switched_on_never_both(app: Flask, turn: int):
+    with transaction():
+        template = wordings.template_of(JOURNEYS["birthday"], now=NOON)
+    start = Barrier(2)
+
+    def archive() -> bool:
+        with app.app_context():
+            start.wait()
+            try:
+                with transaction():
+                    store.change(template, {"archived": True}, now=NOON)
+            except TemplateInUse:
+                return False
+            return True
+
+    def switch_on() -> bool:
+        with app.app_context():
+            start.wait()
+            try:
+                switch("birthday", template=str(template))
+            except Invalid:
+                return False
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(archive), pool.submit(switch_on)]
+        assert [one.result() for one in done].count(True) == 1
+    is_on = db.session.scalar(text("SELECT count(*) FROM journey WHERE enabled"))
+    archived = db.session.scalar(
+        text("SELECT count(*) FROM message_template WHERE archived_at IS NOT NULL")
+    )
+    db.session.rollback()
+    assert (is_on, archived) in ((1, 0), (0, 1))

@@ -327,9 +327,10 @@ def test_who_bought_already_or_will_anyway_gets_none(regular, delivered):
 
 
 def test_a_coupon_that_was_not_told_yet_is_taken_back_when_he_buys(regular, delivered):
+    """Its points stay: they have stood in his account since the window opened."""
     coupon = coupon_template()
     one = regular()
-    switch("repurchase", coupon_template=str(coupon))
+    switch("repurchase", coupon_template=str(coupon), points=7)
     first = date.fromisoformat(opening(one))
     at = datetime(first.year, first.month, first.day, 1, 0, tzinfo=UTC)
     ticked(at)
@@ -343,6 +344,8 @@ def test_a_coupon_that_was_not_told_yet_is_taken_back_when_he_buys(regular, deli
         ("cancelled", "no_longer_due")
     ]
     assert [state for _, state, _ in coupons_of(one)] == ["void"]
+    entries = text("SELECT points FROM points_entry WHERE member_id = :m AND points IN (7, -7)")
+    assert list(db.session.scalars(entries, {"m": one})) == [7]
 
 
 def test_a_window_that_a_night_finds_open_counts_from_the_next_morning(regular):

@@ -5,10 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
 from crm.campaigns.journeys.definition import Settings
 from crm.coupons import templates as coupons
 from crm.coupons.errors import TemplateEnded
 from crm.coupons.errors import TemplateNotFound as CouponTemplateNotFound
+from crm.db import db
 from crm.errors import N_, FieldError, Invalid
 from crm.messages import planning
 from crm.messages.errors import TemplateArchived, TemplateNotFound
@@ -16,6 +19,10 @@ from crm.messages.templates import store
 
 DEFAULT_CHANNEL = "email"  # of the template that a journey is given when it has none
 TEMPLATES = ("template", "fallback_template")
+HELD = text("""
+    SELECT id, code, archived_at FROM message_template WHERE id = ANY(CAST(:ids AS uuid[]))
+    ORDER BY id FOR SHARE
+""")
 SAME_CHANNEL = N_("The second template must be of another channel than the first.")
 
 
@@ -31,12 +38,13 @@ def require(found: Settings, before: Settings, now: datetime) -> None:
 
 
 def require_usable(found: Settings) -> None:
-    """Raises `Invalid` for templates that were archived since they were chosen."""
-    mistakes = []
-    for name in TEMPLATES:
-        said = planning.wording(found[name]) if found[name] is not None else None
-        if said is not None and said.archived is not None:
-            mistakes.append(_archived(name, said.archived))
+    """Raises `Invalid` for templates that are archived. The others can't be until this transaction
+    is over, and then the journey stands in the way."""
+    wanted = {found[name] for name in TEMPLATES if found[name] is not None}
+    rows = db.session.execute(HELD, {"ids": sorted(wanted)})
+    archived = {row.id: row.code for row in rows if row.archived_at is not None}
+    mistakes = [_archived(name, archived[found[name]]) for name in TEMPLATES
+                if found[name] in archived]  # fmt: skip
     if mistakes:
         raise Invalid(mistakes)
 

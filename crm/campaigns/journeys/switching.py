@@ -101,7 +101,7 @@ def change(code: str, given: Mapping[str, Any], *, now: datetime) -> Switched:
     on = row.enabled if on is None else on
     if on and wanted["template"] is None:
         wanted |= {"template": wordings.template_of(journey, now=now)}
-    elif on and not row.enabled:
+    if on:
         checks.require_usable(wanted)
     kept = settings.document(journey.schema, wanted)
     if (on, kept) == (row.enabled, settings.document(journey.schema, before.settings)) and (

@@ -13,9 +13,14 @@ from crm.errors import N_, FieldError, Invalid
 from crm.http import principal
 from crm.http.fields import Said
 from crm.http.pagination import decode, page
-from crm.messages.errors import TemplateChanged, TemplateCodeTaken, TemplateNotFound
+from crm.messages.errors import (
+    TemplateChanged,
+    TemplateCodeTaken,
+    TemplateInUse,
+    TemplateNotFound,
+)
 from crm.messages.models import MessageTemplate, MessageTemplateVersion
-from crm.messages.templates import compiling
+from crm.messages.templates import compiling, usage
 from crm.messages.templates.compiling import Wrong
 from crm.messages.templates.forms import Language
 
@@ -53,7 +58,7 @@ def change(template_id: UUID, body: Mapping[str, Any], *, now: datetime) -> dict
     """A new version, or none when nothing changes; what was planned before keeps its own.
 
     `version`, if given, is the one that the change was made from. Raises as `create`, and
-    `TemplateNotFound`, `TemplateChanged`.
+    `TemplateNotFound`, `TemplateChanged`, `TemplateInUse` where it is to be archived.
     """
     found = db.session.get(MessageTemplate, template_id, with_for_update=True)
     if found is None:
@@ -212,6 +217,10 @@ def _add_version(found: MessageTemplate, languages: Languages, now: datetime) ->
 def _archive(found: MessageTemplate, wanted: bool | None, now: datetime) -> None:
     if wanted is None or wanted == (found.archived_at is not None):
         return
+    uses = usage.of(found.id) if wanted else []
+    if uses:
+        names = ", ".join(one.name for one in uses)
+        raise TemplateInUse(names=names, used_by=[one._asdict() for one in uses])
     found.archived_at = now if wanted else None
     action = "template.archived" if wanted else "template.restored"
     audit.record(action, "template", found.id, now=now)

@@ -306,3 +306,18 @@ def test_acts_are_on_record(admin, launched):
     ]  # fmt: skip
     assert acts[0]["reason"] == "The tea is sold out"
     assert {one["at"] for one in acts} == {NOON.isoformat().replace("+00:00", "Z")}
+
+
+def test_a_template_is_not_archived_while_a_campaign_tells_by_it(admin, launched):
+    form = template()
+    found = launched(crowd(2), arms=[arm(template=form)], holdout_percent=0)
+    answer = admin.put(f"/templates/{form}", {"archived": True})
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "template_in_use")
+    assert [(one["type"], one["id"]) for one in answer.get_json()["used_by"]] == [
+        ("campaign", found["id"])
+    ]
+    work(found["id"])
+    deliver()
+    work(found["id"])
+    assert state(found["id"]) == "done"
+    assert admin.put(f"/templates/{form}", {"archived": True}).status_code == 200
