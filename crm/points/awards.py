@@ -4,10 +4,10 @@ One statement gives any number of awards: the single one, those of several reque
 together (`crm.coalescing`), and a batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 import msgspec
@@ -25,9 +25,13 @@ from crm.members.identity import MemberRef
 from crm.queue import wake
 
 GIVE = "SELECT status, body, replayed, lifts FROM points_award(%s, %s, %s::json)"
+ALL = text(
+    "SELECT status, body, replayed, lifts FROM points_award(:now, false, CAST(:rows AS json))"
+)
 TWINS = ("pk_idempotency_key", "pk_points_source")
 TRIES = 3
 MOST_TOGETHER = 64
+PART = 250  # awards of one transaction, where many are given apart
 LANES = 1  # measured: two lanes halve the parties and gain nothing
 
 
@@ -110,7 +114,44 @@ def give(wanted: Award, app: Flask | None = None) -> Outcome:
 def give_all(wanted: Sequence[Award]) -> list[Outcome]:
     """All or nothing, in one statement; again when a twin of a request was faster, or when a
     record was merged into another meanwhile."""
-    params = (clock.system_now(), config().sandbox, as_rows(wanted))
+    return _given((clock.system_now(), config().sandbox, as_rows(wanted)))
+
+
+def give_apart(wanted: Sequence[Award], *, now: datetime) -> list[Outcome]:
+    """Give many awards in transactions of their own, `PART` at a time; outcomes in the same order.
+
+    Called again after a crash it gives what is missing: what was given answers with status 200.
+    All go by the order of members, so that two who give many at once seldom meet.
+    """
+
+    def run(due: Sequence[Award]) -> list[Outcome]:
+        order = sorted(
+            range(len(due)), key=lambda place: (due[place].who_kind, due[place].who_value)
+        )
+        found: list[Outcome | None] = [None] * len(due)
+        for begin in range(0, len(order), PART):
+            part = order[begin : begin + PART]
+            rows = as_rows([due[place] for place in part])
+            for place, outcome in zip(part, _given((now, False, rows)), strict=True):
+                found[place] = outcome
+        return cast(list[Outcome], found)
+
+    return _in_rounds(wanted, run)
+
+
+def give_many(wanted: Sequence[Award], *, now: datetime) -> list[Outcome]:
+    """Give awards in the caller's transaction; outcomes in the same order."""
+
+    def run(due: Sequence[Award]) -> list[Outcome]:
+        found = db.session.execute(ALL, {"now": now, "rows": as_rows(due)}).all()
+        if found[0].lifts:
+            after_commit(partial(wake, LIFTS))
+        return [Outcome(*row[:3]) for row in found]
+
+    return _in_rounds(wanted, run)
+
+
+def _given(params: tuple[datetime, bool, str]) -> list[Outcome]:
     for left in reversed(range(TRIES)):
         try:
             rows = call_rows(GIVE, params)
@@ -126,16 +167,10 @@ def give_all(wanted: Sequence[Award]) -> list[Outcome]:
     raise AssertionError("unreachable")
 
 
-ALL = text(
-    "SELECT status, body, replayed, lifts FROM points_award(:now, false, CAST(:rows AS json))"
-)
-
-
-def give_many(wanted: Sequence[Award], *, now: datetime) -> list[Outcome]:
-    """Give awards in the caller's transaction; outcomes in the same order.
-
-    A source that stands in the list again is asked for after the first, and finds its entry.
-    """
+def _in_rounds(
+    wanted: Sequence[Award], run: Callable[[Sequence[Award]], list[Outcome]]
+) -> list[Outcome]:
+    """A source that stands in the list again is asked for after the first, and finds its entry."""
     outcomes: dict[int, Outcome] = {}
     waiting = list(enumerate(wanted))
     while waiting:
@@ -146,12 +181,7 @@ def give_many(wanted: Sequence[Award], *, now: datetime) -> list[Outcome]:
                 later.append((place, one))
             else:
                 due[one.source] = place
-        rows = as_rows([wanted[place] for place in due.values()])
-        found = db.session.execute(ALL, {"now": now, "rows": rows}).all()
-        if found[0].lifts:
-            after_commit(partial(wake, LIFTS))
-        outcomes |= {
-            place: Outcome(*row[:3]) for place, row in zip(due.values(), found, strict=True)
-        }
+        found = run([wanted[place] for place in due.values()])
+        outcomes |= zip(due.values(), found, strict=True)
         waiting = later
     return [outcomes[place] for place in range(len(wanted))]

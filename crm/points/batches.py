@@ -27,7 +27,7 @@ _schema = PlainAwardIn()
 
 
 def give(bodies: Sequence[Any], *, by: Principal, now: datetime) -> str:
-    """Give the awards of these JSON values in the caller's transaction; the answer as JSON text."""
+    """Give the awards of these JSON values, in transactions of their own; the answer as JSON."""
     results = [""] * len(bodies)
     places, wanted = [], []
     for place, body in enumerate(bodies):
@@ -37,7 +37,7 @@ def give(bodies: Sequence[Any], *, by: Principal, now: datetime) -> str:
         except Refused as refused:
             results[place] = _refused(place, refused)
     given = 0
-    for place, found in zip(places, awards.give_many(wanted, now=now), strict=True):
+    for place, found in zip(places, awards.give_apart(wanted, now=now), strict=True):
         if found.status in (200, 201):
             given += found.status == 201
             results[place] = f'{{"index":{place},"status":{found.status},"entry":{found.body}}}'

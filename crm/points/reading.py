@@ -5,7 +5,6 @@ marshmallow schema, which is the authority and names every mistake. A test holds
 """
 
 from typing import Annotated, Any, Literal, TypeVar
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +12,8 @@ from msgspec import Meta
 from crm.http.fields import PLAIN, POINTS_LIMIT
 from crm.members.identity import MemberRef, external
 from crm.points.rule import ACTIVITIES
+
+CANONICAL = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"  # how ids are shown
 
 
 class ExternalId(msgspec.Struct, forbid_unknown_fields=True):
@@ -25,7 +26,7 @@ class ExternalId(msgspec.Struct, forbid_unknown_fields=True):
 class Who(msgspec.Struct, forbid_unknown_fields=True):
     """The references that need no normalising."""
 
-    id: UUID | None = None
+    id: Annotated[str, Meta(pattern=CANONICAL)] | None = None
     external_id: ExternalId | None = None
     member_no: Annotated[str, Meta(pattern=r"^[0-9]{10}\Z")] | None = None
 
@@ -74,7 +75,7 @@ def _reference(who: Who) -> MemberRef | None:
     """The one way in which a member is named; None for none and for several."""
     found: list[MemberRef] = []
     if who.id is not None:
-        found.append(MemberRef("id", str(who.id)))
+        found.append(MemberRef("id", who.id))
     if who.external_id is not None:
         found.append(external(who.external_id.channel, who.external_id.id))
     if who.member_no is not None:

@@ -71,6 +71,23 @@ def test_a_hundred_redemptions_of_a_hundred_from_a_thousand_are_ten(
     assert not check.run()
 
 
+def test_batches_to_the_same_members_at_once_are_all_given(person, points_of, at_once):
+    members = [person() for _ in range(20)]
+
+    def ask(api: Api, number: int) -> Any:
+        turned = members if number % 2 else members[::-1]
+        items = [
+            who(member) | {"activity": "review", "points": 1, "source_key": f"{number}-{place}"}
+            for place, member in enumerate(turned * 15)
+        ]
+        return api.post("/points/awards/batch", items)
+
+    answers = at_once(24, ask)
+    assert {answer.get_json()["given"] for answer in answers} == {300}
+    assert [points_of(member)["available"] for member in members] == [24 * 15] * 20
+    assert not check.run()
+
+
 def test_one_key_from_fifty_threads_is_one_effect_and_one_answer(person, award, at_once):
     member = person()
     award(member, 1000)
