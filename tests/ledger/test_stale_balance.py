@@ -49,7 +49,7 @@ def read_before_the_lock() -> Iterator[None]:
     before = db.session.scalar(DEFINITION, {"name": "points_redeem"})
     with pytest.MonkeyPatch.context() as patches:
         sql("points_redeem", LOCK, f"{BEFORE}\n{LOCK}")(patches)
-        sql("points_redeem", "INTO v_available\n    FROM", "INTO v_taken\n    FROM")(patches)
+        sql("points_redeem", "v_until, v_available\n", "v_until, v_taken\n")(patches)
         sql("points_redeem", "v_taken IS DISTINCT FROM p_points", "false")(patches)
     try:
         yield
