@@ -1,6 +1,7 @@
 """Overdue cases are announced: once each time that a due date passes, in the case's history."""
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -20,16 +21,18 @@ ANNOUNCE = text("""
                jsonb_build_object('due_at', jsonb_build_array(due_at, due_at)), 'system'
         FROM marked
     )
-    SELECT count(*) FROM marked
+    SELECT id, due_at FROM marked
 """)
 NEXT = text("""
     SELECT min(due_at) FROM member_case WHERE state <> 'closed' AND overdue_at IS NULL
 """)
 
 
-def announce(now: datetime, limit: int) -> int:
-    """Mark at most `limit` cases that became overdue, and say so in their history; how many."""
-    return db.session.scalar(ANNOUNCE, {"now": now, "limit": limit}) or 0
+def announce(now: datetime, limit: int) -> list[tuple[UUID, datetime]]:
+    """Mark at most `limit` cases that became overdue, and say so in their history; their ids, and
+    when they were due."""
+    rows = db.session.execute(ANNOUNCE, {"now": now, "limit": limit})
+    return [(row.id, row.due_at) for row in rows]
 
 
 def next_due() -> datetime | None:
