@@ -7,7 +7,8 @@ from uuid import UUID
 
 @dataclass
 class Bought:
-    """An order as it was told: paid, maybe delivered, maybe refunded in full. Minor units."""
+    """An order of one product as it was told: paid, maybe delivered, maybe refunded in full. Minor
+    units."""
 
     id: UUID
     number: str
@@ -15,6 +16,8 @@ class Bought:
     paid_at: datetime
     delivered_at: datetime | None = None
     refunded_at: datetime | None = None
+    sku: str = "T"
+    category: str = ""
 
 
 @dataclass

@@ -5,6 +5,7 @@ way, member by member in plain loops over plain facts. It shares nothing with th
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -57,7 +58,12 @@ def at_nine(zone: str, day: date) -> datetime:
 
 
 def day_of(one: Life, at: datetime) -> date:
-    return at.astimezone(ZoneInfo(one.zone)).date()
+    return local_day(one.zone, at)
+
+
+@lru_cache(maxsize=1 << 20)
+def local_day(zone: str, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(zone)).date()
 
 
 def agrees(one: Life, at: datetime) -> bool:

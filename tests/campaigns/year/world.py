@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,8 +25,10 @@ GIVES_BACK_WITHIN = timedelta(days=20)
 class World:
     """Everybody, and what can happen to them."""
 
-    def __init__(self, admin: Api, browser: FlaskClient, dice: random.Random) -> None:
-        self.admin, self.browser, self.dice = admin, browser, dice
+    def __init__(
+        self, admin: Api, browser: FlaskClient, dice: random.Random, zones: Sequence[str] = ZONES
+    ) -> None:
+        self.admin, self.browser, self.dice, self.zones = admin, browser, dice, zones
         self.everybody: list[Life] = []
         self.links: dict[str, str] = {}  # the survey of each order, once its message is seen
         self.cases: list[tuple[str, Complained | Answered]] = []
@@ -49,7 +52,7 @@ class World:
     def join(self, now: datetime) -> None:
         """Somebody new registers."""
         self.numbers += 1
-        agrees, zone = self.dice.random() < 0.7, self.dice.choice(ZONES)
+        agrees, zone = self.dice.random() < 0.7, self.dice.choice(self.zones)
         consent = {"channel": "email", "purpose": "marketing", "granted": agrees}
         body = {"email": f"y{self.numbers}@example.test", "timezone": zone, "locale": "en"}
         said = consent | {"wording": "1", "source": "web"}
