@@ -109,6 +109,7 @@ def is_lunar_birthday(today: date, month: int, day: int) -> bool:
     return this_day == day or (day == 30 and this_day == 29 and ends)
 
 
+@cache
 def instant(zone: str, day: date, at: time) -> datetime:
     """The first quarter of an hour at which a local clock shows this time, or a later one, of the
     day."""

@@ -42,7 +42,10 @@ EVERYTHING = {
     *(("aftersale", why) for why in ("cooldown", "order_refunded", "open_case")),
     *(("member_day", why) for why in ("opted_out", "open_case")),
 }
-pytestmark = pytest.mark.usefixtures("committed")
+pytestmark = [
+    pytest.mark.usefixtures("committed"),
+    pytest.mark.timeout(7200 if WHOLE_YEAR else 600),
+]
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 to surveys, complaints, opting out. An obvious planner says who must be told what at which instant,
 who gets points, which cases there are and when marketing stops: exact equality, nothing twice.
 
-`CRM_TEST_YEAR=1` makes it eleven months of 600 members, another number of so many; without it, some
-weeks of a few.
+`CRM_TEST_YEAR=1` makes it eleven months of 2,000 members, another number of so many; without it,
+some weeks of a few.
 """
 
 import os
@@ -41,7 +41,7 @@ from crm.db import db
 from crm.points import check
 
 LONG = int(os.environ.get("CRM_TEST_YEAR") or 0)
-MEMBERS, DAYS = (LONG if LONG > 1 else 600, 330) if LONG else (24, 38)
+MEMBERS, DAYS = (LONG if LONG > 1 else 2000, 330) if LONG else (24, 38)
 BEGIN = datetime(2028, 1, 20, 3, 17, 29, tzinfo=UTC)  # a 29 February and clock changes lie ahead
 DAY = timedelta(days=1)
 pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.timeout(7200 if LONG else 600)]

@@ -35,7 +35,7 @@ class World:
         self.numbers = 0
         self.seen: set[str] = set()  # mails
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
         """A request that must go well; its answer."""
         answer = self.admin(method, path, body)
         assert answer.status_code < 300, (method, path, answer.data)
