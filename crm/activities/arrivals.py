@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from crm.db import db
 from crm.members import profiles
-from crm.points import awarding, postings, rulebook
+from crm.points import awarding, rulebook
+from crm.points.accounts import lock_accounts
 from crm.points.awarding import Asked
 from crm.points.errors import NoRuleForActivity
 
@@ -39,7 +40,7 @@ def lock_profile(member_id: UUID, *, now: datetime) -> None:
     Raises `MemberNotFound`.
     """
     if awarding.in_force("profile_completed", now):
-        postings.lock_accounts([profiles.require(member_id)])
+        lock_accounts([profiles.require(member_id)])
 
 
 def profile_changed(member_id: UUID, *, actor: str, now: datetime) -> None:

@@ -21,7 +21,8 @@ from crm.http.principal import SYSTEM, Principal
 from crm.members import fingerprints, identity
 from crm.members.tiers.days import local_day, midnight
 from crm.orders.kept import Kept
-from crm.points import awarding, postings, rulebook
+from crm.points import awarding, rulebook
+from crm.points.accounts import lock_accounts
 from crm.points.acts import REFEREE, REFERRER, Act
 from crm.points.awarding import Asked
 from crm.points.rule import Rule
@@ -105,7 +106,7 @@ def settle(referee_id: UUID, *, now: datetime, approval: Approval | None = None)
     first = pair and orders.first_paid([pair.friend], now).get(pair.friend)
     if pair and first:
         orders.lock(first.id)
-        postings.lock_accounts(pair)
+        lock_accounts(pair)
     referral = referrals.require(referee_id, lock=True)
     if approval is not None:
         referrals.check_decision(referral, approval.actor, ("review",))

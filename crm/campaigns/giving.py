@@ -23,7 +23,8 @@ from crm.errors import Refused
 from crm.members.identity import MemberRef
 from crm.messages import planning
 from crm.messages.planning import Source
-from crm.points import awards, postings, rulebook
+from crm.points import awards, rulebook
+from crm.points.accounts import lock_accounts
 
 MEMBER_GONE = "member_not_found"
 EXPIRIES = text("SELECT code, expires_at FROM coupon WHERE code = ANY (:codes)")
@@ -82,7 +83,7 @@ def give(
     """
     if any(one.points for one in wanted):
         # Accounts before coupon templates: the order in which everybody locks them.
-        postings.lock_accounts([one.member_id for one in wanted if one.points])
+        lock_accounts([one.member_id for one in wanted if one.points])
     coupons = _coupons(wanted, source, now)
     refused = {place: found.code for place, found in coupons.items() if isinstance(found, Refused)}
     left = [place for place in range(len(wanted)) if place not in refused]

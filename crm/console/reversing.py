@@ -20,7 +20,8 @@ from crm.http import problems
 from crm.http.permissions import needs
 from crm.http.principal import principal
 from crm.members.models import Member
-from crm.points import postings, restoring
+from crm.points import restoring
+from crm.points.accounts import lock_accounts
 from crm.points.errors import RedemptionNotFound
 from crm.points.models import PointsEntry
 
@@ -43,7 +44,7 @@ def reverse(member_id: UUID, entry_id: UUID) -> str | tuple[str, int] | Response
     typed = request.form.get("points", "")
     try:
         with transaction():
-            postings.lock_accounts([member_id])
+            lock_accounts([member_id])
             spent = _spent(member_id, entry_id)
             left = restoring.left(member_id, spent.seq)
             points = whole(typed) or 0

@@ -14,7 +14,7 @@ from crm.orders.kept import Kept
 from crm.orders.pricing import Refund as Refunded
 from crm.orders.pricing import in_turn
 from crm.orders.tender import due_back, worth
-from crm.points import postings
+from crm.points import taking
 from crm.points.programme_settings import Programme, Refund
 
 OWN_LOTS = text("""
@@ -47,7 +47,7 @@ def claw_back(order: Kept, points: int, policy: Refund, *, now: datetime) -> Non
     lots, missing = own_lots(order, now), points
     for place, seq in enumerate(lots, 1):
         last = place == len(lots)
-        taken = postings.claw_back(
+        taken = taking.claw_back(
             order.member_id,
             missing,
             lot_seq=seq,

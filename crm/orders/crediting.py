@@ -24,9 +24,10 @@ from crm.orders.kept import Kept
 from crm.orders.pricing import Remainder
 from crm.orders.tiering import Tiering
 from crm.orders.vouchers import Vouchers
-from crm.points import postings
+from crm.points import postings, retiming
+from crm.points.accounts import Account
 from crm.points.cart import EarningFacts
-from crm.points.postings import Account, Posting
+from crm.points.postings import Posting
 from crm.points.rulebook import Rulebook
 
 
@@ -164,10 +165,10 @@ class Crediting:
             clawing.claw_back(order, points, programme.refund, now=self.now)
         for order in (*self.given_again, *(order for order, _ in self.clawbacks)):
             clawing.deduct(order, self.book.programme_at(order.placed_at))
-        postings.retime([row for one in self.retimed for row in self._times(one)], now=self.now)
+        retiming.retime([row for one in self.retimed for row in self._times(one)], now=self.now)
 
     def _times(self, order: Kept) -> list[tuple[UUID, int, datetime | None, str, str]]:
-        """The order's lots with their new time, as `postings.retime` takes them."""
+        """The order's lots with their new time, as `retiming.retime` takes them."""
         assert order.member_id is not None
         programme = self.book.programme_at(order.placed_at)
         zone, expiry = self.facts[order.member_id].zone, expiry_json(programme.expiry)

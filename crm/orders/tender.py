@@ -14,7 +14,7 @@ from crm.orders.earnings import EARNING
 from crm.orders.errors import HoldOfAnother, HoldUsed, TenderTooLarge
 from crm.orders.incoming import Incoming
 from crm.orders.kept import Collision, Kept
-from crm.points import holds, postings, restoring
+from crm.points import holds, restoring, taking
 from crm.points.errors import HoldNotFound, InsufficientPoints
 from crm.points.holds import Hold
 from crm.points.programme_settings import Programme
@@ -187,8 +187,6 @@ class Tenders:
     def _take_again(self, order: Kept, points: int) -> None:
         """A cancelled order that is paid after all: what it gave back is spent anew."""
         assert order.member_id is not None
-        taken = postings.spend(
-            order.member_id, points, source=("order", str(order.id)), now=self.now
-        )
+        taken = taking.spend(order.member_id, points, source=("order", str(order.id)), now=self.now)
         order.spent_seq, order.spender = taken.seq, order.member_id
         order.restored += points - taken.points

@@ -18,7 +18,8 @@ from crm.orders.pricing import Refund, Remainder, remainder
 from crm.orders.tender import Tenders
 from crm.orders.tiering import Tiering
 from crm.orders.vouchers import Vouchers, codes_of
-from crm.points import postings, rulebook
+from crm.points import rulebook
+from crm.points.accounts import lock_accounts
 
 
 class Work:
@@ -48,7 +49,7 @@ class Work:
         self.refunds = kept.load_refunds(wanted)
         owners = {order.member_id for order in self.orders.values() if order.member_id}
         ids = sorted(owners | set(member_ids))
-        accounts = postings.lock_accounts(ids)
+        accounts = lock_accounts(ids)
         zone = self.book.programme_at(now).timezone
         self.facts: dict[UUID, MemberFacts] = profiles.facts(ids, default_zone=zone)
         self.tiering = Tiering(ids, self.facts, now)

@@ -22,8 +22,9 @@ from crm.members import profiles
 from crm.members.models import Member
 from crm.members.profiles import MemberFacts
 from crm.points import adjustment_limits as limits
-from crm.points import balances, postings
+from crm.points import balances
 from crm.points import programme as programmes
+from crm.points.accounts import lock_accounts
 from crm.points.adjustment_errors import AboveOwnLimit, MemberNotActive, OwnMemberRecord
 from crm.points.errors import InsufficientPoints
 from crm.points.programme_settings import Programme
@@ -138,7 +139,7 @@ def _apply(
 ) -> dict[str, Any]:
     """Write it; returns the entry's document. What is read is read after the lock was got."""
     _active(ask.member_id, programme)  # who was merged has no account to lock any more
-    postings.lock_accounts([ask.member_id])
+    lock_accounts([ask.member_id])
     facts = _active(ask.member_id, programme)
     _require_enough(ask, now)
     data = {"reason_code": ask.reason_code, "note": ask.note} | dict(approved or {})

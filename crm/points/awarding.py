@@ -22,7 +22,8 @@ from crm.ids import digest_id
 from crm.members import identity, profiles
 from crm.members.tiers import storage as tiers
 from crm.members.tiers.days import local_day, midnight
-from crm.points import postings, rulebook
+from crm.points import rulebook
+from crm.points.accounts import lock_accounts
 from crm.points.acts import NO_ORDER, REFERRER, Act, Given, Reward, applying, reward
 from crm.points.awards import LIFTS
 from crm.points.cart import EarningFacts
@@ -97,7 +98,7 @@ def award(member_id: UUID, asked: Asked, *, now: datetime) -> Awarded:
     Raises `MemberNotFound`, `SourceKeyUsed`, `NoRuleForActivity` (with the `reasons`).
     """
     profiles.require(member_id)
-    postings.lock_accounts([member_id])
+    lock_accounts([member_id])
     facts = facts_of(member_id, now)
     key = source_key(member_id, asked, now, facts)
     first = find(member_id, asked, now, facts)

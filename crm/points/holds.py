@@ -19,7 +19,8 @@ from sqlalchemy import select, text
 from crm.db import db
 from crm.http.problems import Contended
 from crm.ids import uuid7
-from crm.points import postings, rulebook
+from crm.points import rulebook
+from crm.points.accounts import lock_accounts
 from crm.points.errors import (
     CaptureExceedsHold,
     HoldCaptured,
@@ -127,7 +128,7 @@ def place(
     """
     assert timedelta() < ttl <= LONGEST, ttl
     check_amount(points, now)
-    postings.lock_accounts([member_id])
+    lock_accounts([member_id])
     available = spendable(member_id, now)
     if available < points:
         missing = points - available
@@ -206,7 +207,7 @@ def _locked(hold_id: UUID) -> Hold:
     if hold.state != "held":
         return hold  # and stays so; its member may have been merged since then
     member_id = hold.member_id
-    postings.lock_accounts([member_id])
+    lock_accounts([member_id])
     hold = find(hold_id)
     if hold.member_id != member_id:
         raise Contended(retry_after=1)

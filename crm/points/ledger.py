@@ -1,7 +1,8 @@
 """The ledger's verbs as programs call them: points move through the functions of migration 0004.
 
 Hot doors (`award`, `redeem`) are one statement each: key check, idempotency, effect and stored
-answer in one round trip. `crm.points.postings` has the verbs that work in the caller's transaction.
+answer in one round trip. `postings`, `taking` and `holds` beside it work in the caller's
+transaction.
 """
 
 import json

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from crm.db import db
-from crm.points import postings
+from crm.points.accounts import lock_accounts
 
 MERGE = text("""
     SELECT lots, points, debt, earned, heading
@@ -44,7 +44,7 @@ class Moved(NamedTuple):
 
 def lock(gone: UUID, into: UUID) -> None:
     """Lock two accounts, ascending, making those that are missing."""
-    postings.lock_accounts([gone, into], merged_too=True)
+    lock_accounts([gone, into], merged_too=True)
 
 
 def lock_again(gone: UUID, into: UUID) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from crm.db import db
 from crm.http.problems import Contended
 from crm.members import profiles
-from crm.points import postings, rulebook
+from crm.points import rulebook
+from crm.points.accounts import lock_accounts
 from crm.points.errors import RedemptionNotFound, RedemptionReversed, RestoreExceedsSpent
 from crm.points.rewards.errors import SpentOnReward
 
@@ -121,7 +122,7 @@ def _locked(member_id: UUID) -> UUID:
     Raises `Contended` when that changed while we waited.
     """
     taker = db.session.execute(LIVE, {"member": member_id}).scalar_one()
-    postings.lock_accounts([taker])
+    lock_accounts([taker])
     if db.session.execute(LIVE, {"member": member_id}).scalar_one() != taker:
         raise Contended(retry_after=1)
     return taker

@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from crm.db import db
 from crm.ids import uuid7
-from crm.points import balances, holds, postings
+from crm.points import balances, holds
+from crm.points.accounts import lock_accounts
 from crm.points.errors import InsufficientPoints, SelfTransfer
 
 TRANSFER = text("""
@@ -28,7 +29,7 @@ def transfer(
     """
     if giver == taker:
         raise SelfTransfer(pointer="/to")
-    postings.lock_accounts([giver, taker])
+    lock_accounts([giver, taker])
     available = holds.spendable(giver, now)
     if available < points:
         missing = points - available

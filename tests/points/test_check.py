@@ -12,7 +12,7 @@ from sqlalchemy import text
 from crm.db import db
 from crm.ids import digest_id, uuid7
 from crm.points import check, jobs
-from crm.points.postings import Account, entry_hash
+from crm.points.accounts import Account, entry_hash
 
 JUNE = datetime(2026, 6, 15, 4, 0, tzinfo=UTC)
 QUIET = settings(

@@ -10,7 +10,8 @@ from people import make
 from sqlalchemy import text
 
 from crm.db import db
-from crm.points import check, postings, restoring
+from crm.points import check, restoring
+from crm.points.accounts import lock_accounts
 from crm.points.errors import RestoreExceedsSpent
 from crm.points.jobs import expire
 
@@ -284,7 +285,7 @@ def test_any_split_of_reversals_is_as_if_the_rest_alone_had_been_spent(data):
     with pytest.raises(RestoreExceedsSpent):
         restoring.restore(member_id, seq, spent - back + 1, source=("test", "1"), now=JUNE)
     if spent > back:
-        postings.lock_accounts([twin])
+        lock_accounts([twin])
         spend(twin, spent - back)
     assert lots(member_id) == lots(twin)
     broken = [breach.invariant for breach in check.run(member_id)]

@@ -21,7 +21,8 @@ from crm.http.principal import SYSTEM
 from crm.members import profiles
 from crm.members.errors import MemberNotFound
 from crm.members.identity import MemberRef
-from crm.points import awarding, awards, postings
+from crm.points import awarding, awards
+from crm.points.accounts import lock_accounts
 from crm.points.awarding import Asked
 from crm.points.errors import NoRuleForActivity, SourceKeyUsed
 
@@ -75,7 +76,7 @@ def answer(survey_id: UUID, given: Answer, *, now: datetime) -> Answered:
     db.session.execute(HOLD_ORDER, {"id": survey.order_id})
     try:
         profiles.require(member_id)
-        postings.lock_accounts([member_id])
+        lock_accounts([member_id])
         profiles.require(member_id, to_write=True)
     except MemberNotFound:
         raise SurveyExpired() from None  # the record was erased: nobody is asked any more

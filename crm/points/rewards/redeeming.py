@@ -13,7 +13,8 @@ from crm.http.problems import Contended
 from crm.ids import uuid7
 from crm.members import profiles
 from crm.members.tiers import storage
-from crm.points import holds, postings, restoring
+from crm.points import holds, restoring, taking
+from crm.points.accounts import lock_accounts
 from crm.points.rewards import catalogue, offers
 from crm.points.rewards.errors import (
     NothingToHandOver,
@@ -38,7 +39,7 @@ def redeem(
     `issuing.issue` raises.
     """
     profiles.require(member_id)
-    postings.lock_accounts([member_id])
+    lock_accounts([member_id])
     profiles.require(member_id, to_write=True)
     earlier = db.session.get(RewardRedemption, id) if id is not None else None
     if earlier is not None and (earlier.reward_id, earlier.member_id) == (reward_id, member_id):
@@ -54,7 +55,7 @@ def redeem(
         id=id or uuid7(), reward_id=reward_id, member_id=member_id, points=points, tier=tier,
         state="redeemed", redeemed_at=now, redeemed_by=by,
     )  # fmt: skip
-    taken = postings.spend(member_id, points, source=(SPENT, str(made.id)), now=now, actor=by)
+    taken = taking.spend(member_id, points, source=(SPENT, str(made.id)), now=now, actor=by)
     assert taken.points == points, "what is spendable can be spent"
     assert taken.seq is not None
     made.spent_seq = taken.seq
@@ -157,7 +158,7 @@ def _locked(redemption_id: UUID) -> RewardRedemption:
     """
     member_id = find(redemption_id).member_id
     holder = holder_of(member_id)
-    postings.lock_accounts([holder])
+    lock_accounts([holder])
     if holder_of(member_id) != holder:
         raise Contended(retry_after=1)
     query = select(RewardRedemption).filter_by(id=redemption_id).with_for_update()
