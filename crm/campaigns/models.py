@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.db import Base
 from crm.ids import uuid7
+from crm.policies import PolicyVersion
 
 STATES = ("draft", "scheduled", "launching", "running", "paused", "done", "cancelled")
 OPEN = ("scheduled", "launching", "running", "paused")  # launched, and not at its end
@@ -128,15 +129,10 @@ class CampaignMember(Base):
     due_at: Mapped[datetime]
 
 
-class CampaignPolicy(Base):
+class CampaignPolicy(PolicyVersion, Base):
     """One version of what holds for all campaigns; append-only, each is whole."""
 
     __tablename__ = "campaign_policy"
-
-    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    created_by: Mapped[str]
-    created_at: Mapped[datetime]
 
 
 class CampaignSpentBefore(Base):

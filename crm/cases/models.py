@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.db import Base
 from crm.ids import uuid7
+from crm.policies import PolicyVersion
 
 KINDS = ("product", "delivery", "service", "refund", "points", "rating", "other")
 SOURCES = ("staff", "survey", "api")
@@ -94,12 +95,7 @@ class CaseEvent(Base):
     actor_id: Mapped[UUID | None]
 
 
-class CasePolicy(Base):
+class CasePolicy(PolicyVersion, Base):
     """One version of what new cases follow; append-only, each is whole."""
 
     __tablename__ = "case_policy"
-
-    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    created_by: Mapped[str]
-    created_at: Mapped[datetime]

@@ -1,14 +1,13 @@
 """What stops messages or slows them down: addresses, members, sources, caps, providers."""
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Double, ForeignKey, SmallInteger, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.db import Base
+from crm.policies import PolicyVersion
 
 
 class Suppression(Base):
@@ -62,15 +61,10 @@ class MessageDay(Base):
     sent: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 
 
-class MessagePolicy(Base):
+class MessagePolicy(PolicyVersion, Base):
     """One version of quiet hours, caps, retries and rates; append-only, each is whole."""
 
     __tablename__ = "message_policy"
-
-    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    created_by: Mapped[str]
-    created_at: Mapped[datetime]
 
 
 class MessageProvider(Base):
