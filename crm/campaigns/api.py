@@ -35,7 +35,7 @@ from crm.http.pagination import decode, page
 from crm.http.problems import say
 
 blp = Blueprint("campaigns", __name__, description="Offers to many: planned, sent, measured.")
-SUMMARY = N_("Launch {name}: {will_send} messages")
+SUMMARY = N_("Launch {name}; number of messages: {will_send}")
 
 
 @blp.get("/campaigns")

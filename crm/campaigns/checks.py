@@ -20,15 +20,17 @@ TEXTS = {
     "channel_off": N_("Nobody takes messages of this channel: no provider is set up."),
     "value_missing": N_("The message names {name}, and nobody has it."),
     "values_missing": N_(
-        "The message names {name}, which {members} of the {looked_at} looked at lack."
+        "The message names {name}, which is missing for {members} of the {looked_at} looked at."
     ),
     "coupon_unbounded": N_(
         "Nothing bounds what a coupon takes off, so the budget can't hold: set its maximum."
     ),
-    "coupons_enough": N_("{left} coupons can be given, {needed} are needed."),
-    "coupons_short": N_("Only {left} coupons can be given, {needed} are needed."),
+    "coupons_enough": N_("Coupons that can be given: {left}; needed: {needed}."),
+    "coupons_short": N_("Not enough coupons can be given: {left}; needed: {needed}."),
     "budget_enough": N_("The budget is enough for all."),
-    "budget_short": N_("The budget is enough for {members} members; the rest get nothing."),
+    "budget_short": N_(
+        "The budget is enough for so many members: {members}. The rest get nothing."
+    ),
     "no_holdout": N_("Nobody is held out, so the effect can't be told."),
     "quiet_hours": N_("Messages wait for the hours in which marketing may reach people."),
 }

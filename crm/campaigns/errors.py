@@ -49,7 +49,7 @@ class CampaignCountDiffers(Refused):
     """The number that was confirmed is not what would be sent now (409): `will_send`."""
 
     code = "campaign_count_differs"
-    detail = N_("It would be {will_send} messages now. Look at the campaign again.")
+    detail = N_("The number of messages would be {will_send} now. Look at the campaign again.")
 
 
 class CampaignReachesNobody(Unprocessable):

@@ -114,7 +114,7 @@ def _overlap(row: dict[str, Any], names: dict[UUID, str], count: int) -> dict[st
     return {
         "id": row["audience"],
         "name": names[row["audience"]],
-        "members": formats.number(row["members"]),
+        "members": row["members"],
         "shared": formats.number(row["shared"]),
         "share": 100 * row["shared"] / count if count else 0.0,
         "percent": formats.percent(row["shared"] / count) if count else "–",
@@ -127,7 +127,7 @@ def _told(report: Report) -> dict[str, Any]:
         "found": formats.number(report.found),
         "added": formats.number(report.added),
         "removed": formats.number(report.removed),
-        "unknown": formats.number(report.unknown_count),
+        "unknown": report.unknown_count,
         "rows": [row | {"why": gettext(CODES[row["code"]])} for row in report.unknown_lines[:TOLD]],
         "more": report.unknown_count > TOLD,
     }

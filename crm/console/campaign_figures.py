@@ -13,7 +13,7 @@ from crm.campaigns.models import Campaign
 from crm.campaigns.plan import Plan
 from crm.campaigns.waterfall import Waterfall
 from crm.console import campaign_words, formats
-from crm.console.words import say
+from crm.console.words import ngettext, say
 from crm.coupons.models import CouponTemplate
 from crm.db import db
 from crm.errors import N_
@@ -30,11 +30,6 @@ RISE_OF_PROFIT = N_("In profit: {amount} per member.")
 NO_RISE = N_("Too few are held out, or too few: only a rise beyond all of them would show.")
 NOT_BEFORE = N_("Nobody of them bought lately, so nothing can be said before the first results.")
 NO_HOLDOUT = N_("Nobody is held out, so what it brings can’t be told from chance.")
-SEND = N_("Send {count} messages ({cost})")
-SEND_FREE = N_("Send {count} messages")
-SCHEDULE = N_("Schedule {count} messages ({cost})")
-SCHEDULE_FREE = N_("Schedule {count} messages")
-ASK = N_("Ask for approval of {count} messages")
 
 
 def fall(whole: Waterfall, channel: str, percent: int) -> list[dict[str, Any]]:
@@ -84,13 +79,23 @@ def planned(found: Plan, currency: str) -> dict[str, Any]:
 
 
 def _button(found: Plan, shown: Mapping[str, Any]) -> str:
-    if found.needs_approval:
-        return say(ASK, count=shown["count"])
+    n, cost = found.will_send, shown["messages"] if found.cost["messages"] else ""
     later = "now" not in found.campaign.schedule
-    if found.cost["messages"]:
-        text = SCHEDULE if later else SEND
-        return say(text, count=shown["count"], cost=shown["messages"])
-    return say(SCHEDULE_FREE if later else SEND_FREE, count=shown["count"])
+    if found.needs_approval:
+        return ngettext(
+            "Ask for approval of {count} message", "Ask for approval of {count} messages", n
+        )
+    if later and cost:
+        return ngettext(
+            "Schedule {count} message ({cost})", "Schedule {count} messages ({cost})", n, cost=cost
+        )
+    if later:
+        return ngettext("Schedule {count} message", "Schedule {count} messages", n)
+    if cost:
+        return ngettext(
+            "Send {count} message ({cost})", "Send {count} messages ({cost})", n, cost=cost
+        )
+    return ngettext("Send {count} message", "Send {count} messages", n)
 
 
 def _costs(cost: Mapping[str, Any], currency: str):

@@ -143,6 +143,8 @@ def _progress(found: Campaign, now: datetime) -> dict[str, Any]:
         "reasons": campaign_figures.reasons(counters["reasons"], message_words.why),
         "percent": round(100 * shown["progress"]),
         "pending": formats.number(counters["pending"]),
+        "pending_count": counters["pending"],
+        "planned_count": counters["planned"],
         "delivered": formats.number(counters["delivered"]),
         "unknown": counters["unknown"] and formats.number(counters["unknown"]),
     }

@@ -15,7 +15,7 @@ from crm.console.coupon_words import KINDS, MARKS, STATES, words_for
 from crm.console.forms import Form
 from crm.console.leaves import Manner
 from crm.console.settings_page import manner_at
-from crm.console.words import say
+from crm.console.words import ngettext, say
 from crm.coupons import documents, templates
 from crm.coupons.documents import STATES as CODES_STATES
 from crm.db import transaction
@@ -148,10 +148,11 @@ def template_page(template_id: UUID, form: Form) -> str:
 
 def _said(asked: Mapping[str, Any]) -> str:
     if asked["added"] is not None:
-        text = N_("{count} codes were added.")
-        if asked["known"]:
-            text = N_("{count} codes were added; {known} were known already or stood there twice.")
-        return say(text, count=formats.number(asked["added"]), known=formats.number(asked["known"]))
+        added, known = asked["added"], asked["known"]
+        if not known:
+            return ngettext("{count} code was added.", "{count} codes were added.", added)
+        text = N_("Codes added: {count}. Known already, or there twice: {known}.")
+        return say(text, count=formats.number(added), known=formats.number(known))
     return gettext(N_("It is saved.")) if asked["saved"] else ""
 
 

@@ -215,7 +215,7 @@ def _tried(found: DryRun, now: datetime) -> dict[str, Any]:
     names = coupon_values.of_templates(found.coupons, now)
     return {
         "told": say(
-            N_("{due} are due on {day}; {given} would get it."),
+            N_("Due on {day}: {due}. Would get it: {given}."),
             due=formats.number(found.due), day=found.day.isoformat(),
             given=formats.number(found.would_give),
         ),

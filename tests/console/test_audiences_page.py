@@ -123,10 +123,10 @@ def test_a_list_is_made_and_members_are_uploaded_to_it(signed_in: As, shop: Shop
     page.get(path)
     file = (io.BytesIO("\ufeffname;phone\nLin;13812344471\nX;000\n".encode()), "guests.csv")
     answer = page.post(f"{path}/members", {"mode": "add", "file": [file]})
-    assert "2 lines, 1 members found: 1 added, 0 taken off." in words(answer)
+    assert "Lines: 2. Members found: 1; added: 1, taken off: 0." in words(answer)
     assert "3 000•••• neither a member number" in words(answer)
     answer = page.post(f"{path}/members", {"mode": "remove", "lines": "+86 138 1234 4471"})
-    assert "0 added, 1 taken off." in words(answer)
+    assert "added: 0, taken off: 1." in words(answer)
     wrong = (io.BytesIO(b"\xff\xfe\x00bad"), "guests.csv")
     assert page.post(f"{path}/members", {"mode": "add", "file": [wrong]}).status_code == 422
 

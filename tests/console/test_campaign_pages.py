@@ -153,7 +153,7 @@ def test_above_the_limit_the_button_asks_somebody_else(signed_in: As, admin: Api
     assert "waits for approval" in words(visitor.get("/campaigns"))
     manager = signed_in("manager")
     page = manager.get("/approvals")
-    assert "Launch Tea: 3 messages" in words(page)
+    assert "Launch Tea; number of messages: 3" in words(page)
     asked = admin.get(f"/campaigns/{found}").get_json()["approval"]
     assert manager.post(f"/approvals/{asked}/approve").status_code == 303
     assert state(found) == "launching"
@@ -391,3 +391,20 @@ def test_who_may_write_no_templates_sees_the_preview_and_sends_no_test(signed_in
     assert "Come and see us" in words(shown_in_frame(page, visitor))
     assert "Send the test" not in words(page)
     assert visitor.post(f"/campaigns/{found}/test", {"to": "me@shop.test"}).status_code == 403
+
+
+def test_one_message_is_one_message(signed_in: As, admin: Api):
+    found = make(admin, crowd(1))
+    visitor = signed_in("marketer")
+    page = words(visitor.get(f"/campaigns/{found}/steps/review"))
+    assert "Send 1 message " in page
+    assert "1 messages" not in page
+    assert admin.post(f"/campaigns/{found}/launch").status_code == 200
+    work(found)
+    page = words(visitor.get(f"/campaigns/{found}"))
+    assert "0 % of 1 member " in page
+    assert "Cancel 1 message " in page
+    assert not re.search(r"\b1 (messages|members)\b", page)
+    assert "发送 1 条" in words(
+        signed_in("admin", "zh-Hans").get(f"/campaigns/{make(admin, crowd(1))}/steps/review")
+    )

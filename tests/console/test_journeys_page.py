@@ -69,7 +69,7 @@ def test_a_day_is_tried_out_on_the_page(signed_in: As):
             {"m": member},
         )
     page = words(signed_in("analyst").get("/journeys/birthday?day=2027-05-03"))
-    assert "1 are due on 2027-05-03; 1 would get it." in page
+    assert "Due on 2027-05-03: 1. Would get it: 1." in page
 
 
 def test_holidays_are_lines_of_the_form(signed_in: As, admin: Api):

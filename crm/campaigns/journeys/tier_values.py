@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from crm.errors import N_
-from crm.i18n import LOCALES, gettext, use
+from crm.i18n import LOCALES, gettext, ngettext, use
 from crm.members.tiers.ladder import Tier
 from crm.members.tiers.progress import Goal, Need
 from crm.messages.templates.showing import money
 from crm.points import rulebook
 
-ORDERS = N_("{count} more orders")
-POINTS = N_("{count} more points")
 OR, AND = N_(" or "), N_(" and ")
 
 
@@ -39,5 +37,8 @@ def _joined(needs: Sequence[Need], match: str, currency: str, locale: str) -> st
 def _said(need: Need, currency: str, locale: str) -> str:
     if need.metric == "spend":
         return money(need.missing, currency, locale)
-    text = ORDERS if need.metric == "orders" else POINTS
-    return gettext(text).format(count=f"{need.missing:,}")
+    if need.metric == "orders":
+        text = ngettext("{count} more order", "{count} more orders", need.missing)
+    else:
+        text = ngettext("{count} more point", "{count} more points", need.missing)
+    return text.format(count=f"{need.missing:,}")
