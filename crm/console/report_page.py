@@ -11,7 +11,7 @@ from flask import render_template
 
 from crm import clock
 from crm.campaigns import documents, drafts, making
-from crm.campaigns.results import reading, standing
+from crm.campaigns.results import reading
 from crm.campaigns.results.definitions import told
 from crm.campaigns.results.standing import Status
 from crm.console import charts, formats, report_words
@@ -35,12 +35,11 @@ def campaign_report(campaign_id: UUID) -> str:
     now = clock.now()
     found = reading.report(campaign_id, now=now)
     currency = found["currency"]
-    fewest = (standing.FEWEST_MEMBERS, standing.FEWEST_BUYERS)
     return render_template(
         "campaign_report.html",
         campaign=found["campaign"],
         headline=report_words.headline(found["total"], currency),
-        explained=report_words.explained(found["total"], currency, fewest),
+        explained=report_words.explained(found["total"], currency),
         known=found["total"]["status"] != Status.NOT_ENOUGH,
         parts=_parts(found),
         chart=_chart(found),

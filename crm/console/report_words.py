@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from crm.campaigns.results.standing import Lack, Status
+from crm.campaigns.results import words
+from crm.campaigns.results.standing import Standing, Status
 from crm.console import formats
 from crm.console.words import say
 from crm.errors import N_
@@ -14,32 +15,12 @@ HEADLINES = {
     Status.LOSS: N_("Made {amount} less than doing nothing ({low} to {high})"),
     Status.NO_DIFFERENCE: N_("No difference from doing nothing that chance does not explain"),
 }
-LACKS = {
-    Lack.NOT_STARTED: N_("Nothing to tell yet: nobody’s time has come"),
-    Lack.WINDOW_OPEN: N_("Not enough data yet: about {days} more"),
-    Lack.NO_HOLDOUT: N_("Nobody was held out, so there is nothing to compare with"),
-    Lack.TOO_FEW_MEMBERS: N_("Too few members to tell an effect from chance"),
-    Lack.TOO_FEW_BUYERS: N_("Too few members bought to tell an effect from chance"),
-}
 EXPLAINED = {
     Status.GAIN: N_("The true figure lies between these two in 95 of 100 campaigns."),
     Status.LOSS: N_("The true figure lies between these two in 95 of 100 campaigns."),
     Status.NO_DIFFERENCE: N_(
         "It may lie anywhere between {low} and {high}. An effect of {detectable} per member would "
         "have been found four times out of five."
-    ),
-}
-ADVICE = {
-    Lack.NOT_STARTED: N_("Figures come in with the first messages."),
-    Lack.WINDOW_OPEN: N_(
-        "Results are told once, when everybody had as many days to buy. Looking earlier finds "
-        "effects that are not there."
-    ),
-    Lack.NO_HOLDOUT: N_("Hold some members out next time; ten in a hundred are usual."),
-    Lack.TOO_FEW_MEMBERS: N_("Each side needs at least {members} members."),
-    Lack.TOO_FEW_BUYERS: N_(
-        "About {buyers} buyers are needed among those held out. Take a larger audience, hold more "
-        "out, or give them more days."
     ),
 }
 VERDICTS = {
@@ -93,7 +74,7 @@ def money(value: float, currency: str) -> str:
 def headline(said: Mapping[str, Any], currency: str) -> str:
     """The finding in one sentence, or what is lacking for one."""
     if said["status"] == Status.NOT_ENOUGH:
-        return str(say(LACKS[said["lack"]], days=formats.days(said["more_days"] or 0)))
+        return words.lack(_standing(said))
     found = said["incremental"]
     return str(
         say(
@@ -105,11 +86,14 @@ def headline(said: Mapping[str, Any], currency: str) -> str:
     )
 
 
-def explained(said: Mapping[str, Any], currency: str, fewest: tuple[int, int]) -> str:
-    """What the headline means, or what to do; `fewest` members and buyers."""
+def _standing(said: Mapping[str, Any]) -> Standing:
+    return Standing(said["status"], said["lack"], said["more_days"], said["times_as_many"])
+
+
+def explained(said: Mapping[str, Any], currency: str) -> str:
+    """What the headline means, or what to do."""
     if said["status"] == Status.NOT_ENOUGH:
-        members, buyers = (formats.number(one) for one in fewest)
-        return str(say(ADVICE[said["lack"]], members=members, buyers=buyers))
+        return words.advice(_standing(said))
     found, detectable = said["incremental"], said.get("detectable") or 0
     return str(
         say(

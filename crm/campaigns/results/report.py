@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from crm.campaigns import documents, drafts, making
 from crm.campaigns.models import HELD_OUT, Campaign, CampaignArm
-from crm.campaigns.results import comparisons, effects, funnel, power, profit, standing
+from crm.campaigns.results import comparisons, effects, funnel, power, profit, standing, words
 from crm.campaigns.results.effects import Adjusted, Effect
 from crm.campaigns.results.funnel import Sent
 from crm.campaigns.results.moments import Moments
@@ -221,6 +221,8 @@ def _unsaid(stands: Standing) -> dict[str, Any]:
         "status": stands.status,
         "lack": stands.lack,
         "more_days": stands.more_days,
+        "times_as_many": stands.times,
+        "text": words.said(stands),
         "per_member": None,
         "incremental": None,
         "p": None,

@@ -26,12 +26,15 @@ class EffectIntervalOut(Schema):
 class EffectSaidOut(Schema):
     """What can be said of an effect over the holdout. `gain` and `loss` are beyond chance;
     `no_difference`: none that can be told from chance; `not_enough_data` says what is lacking, and
-    about how many more days are needed (null where waiting does not help). `p` is adjusted for
-    being one of several."""
+    about how many more days are needed (null where waiting does not help: the campaign is too
+    small then, and so many `times_as_many` members would have been enough, where that is known).
+    `text` says the same in words. `p` is adjusted for being one of several."""
 
     status = fields.Choice(*Status)
     lack = fields.Choice(*Lack, allow_none=True)
     more_days = fields.Whole(allow_none=True)
+    times_as_many = fields.Whole(allow_none=True)
+    text = fields.Text(allow_none=True)
     per_member = fields.Nested(EffectIntervalOut, allow_none=True)
     incremental = fields.Nested(EffectIntervalOut, allow_none=True)
     p = ma.fields.Float(allow_none=True)

@@ -52,11 +52,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`more_days`: about how many more are needed; None where waiting does not help."""
+    """`more_days`: about how many more are needed; None where waiting does not help. `times`: so
+    many times as many members as the smaller group has would have been enough, where it is known.
+    """
 
     status: Status
     lack: Lack | None = None
     more_days: int | None = None
+    times: int | None = None
 
 
 def lacking(window: Window, holdout: int, arm: int, share: float) -> Standing | None:
@@ -72,13 +75,17 @@ def lacking(window: Window, holdout: int, arm: int, share: float) -> Standing | 
     smaller = min(holdout, arm)
     left = ceil(max(window.left, 0))
     if smaller < FEWEST_MEMBERS:
-        return Standing(Status.NOT_ENOUGH, Lack.TOO_FEW_MEMBERS)
+        return _too_small(Lack.TOO_FEW_MEMBERS, FEWEST_MEMBERS, smaller)
     expected = smaller * share
     if window.is_over:
         if expected < FEWEST_BUYERS:
-            return Standing(Status.NOT_ENOUGH, Lack.TOO_FEW_BUYERS)
+            return _too_small(Lack.TOO_FEW_BUYERS, FEWEST_BUYERS, expected)
         return None
     return Standing(Status.NOT_ENOUGH, Lack.WINDOW_OPEN, max(1, left))
+
+
+def _too_small(lack: Lack, needed: int, found: float) -> Standing:
+    return Standing(Status.NOT_ENOUGH, lack, times=ceil(needed / found) if found else None)
 
 
 def said(effect: "Effect", p: float, alpha: float) -> Standing:

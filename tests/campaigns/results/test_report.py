@@ -213,6 +213,14 @@ def test_members_are_measured_as_their_times_come(admin: Api):
     assert before.next_at(DUE + DAY) is None
 
 
+SAID = {
+    "no_holdout": "Nobody was held out",
+    "too_few_members": "This campaign is too small to tell, and waiting does not help. Each side "
+    "needs at least 100 members. That would have been about 2 times as many members",
+    "too_few_buyers": "The window is over: this campaign was too small to tell. About 30 buyers",
+}
+
+
 def test_nothing_is_found_while_a_window_is_open(admin: Api):
     campaign = crowd({0: 400, 1: 1600}, {1: 2000.0})
     for days, more in ((4, 10), (13.5, 1)):
@@ -220,8 +228,10 @@ def test_nothing_is_found_while_a_window_is_open(admin: Api):
         total = report(admin, campaign)["total"]
         assert (total["status"], total["lack"]) == ("not_enough_data", "window_open")
         assert (total["more_days"], total["incremental"], total["p"]) == (more, None, None)
+        assert f"about {more} day" in total["text"]
     set_to(DUE + 14 * DAY)
-    assert report(admin, campaign)["total"]["status"] == "gain"
+    total = report(admin, campaign)["total"]
+    assert (total["status"], total["text"]) == ("gain", None)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +246,7 @@ def test_what_is_too_little_is_said(admin: Api, arms: dict[int, int], buying: fl
     total = report(admin, crowd(arms, {1: 9000.0}, buying=buying))["total"]
     assert (total["status"], total["lack"], total["more_days"]) == ("not_enough_data", lack, None)
     assert total["incremental"] is None
+    assert SAID[lack] in total["text"]
 
 
 def test_before_anybodys_time_there_is_nothing_to_tell(admin: Api):

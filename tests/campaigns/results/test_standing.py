@@ -16,9 +16,12 @@ OVER = Window(gone=20, left=0)
         (Window(3, 10.2), 5000, 50_000, 0.2, (Lack.WINDOW_OPEN, 11)),
         (Window(13.9, 0.1), 5000, 50_000, 0.2, (Lack.WINDOW_OPEN, 1)),
         (Window(3, 11), 0, 50_000, 0.2, (Lack.NO_HOLDOUT, None)),
-        (Window(3, 11), 99, 50_000, 0.9, (Lack.TOO_FEW_MEMBERS, None)),
-        (OVER, 5000, 99, 0.9, (Lack.TOO_FEW_MEMBERS, None)),
-        (OVER, 500, 5000, 0.05, (Lack.TOO_FEW_BUYERS, None)),
+        (Window(3, 11), 99, 50_000, 0.9, (Lack.TOO_FEW_MEMBERS, None, 2)),
+        (OVER, 5000, 25, 0.9, (Lack.TOO_FEW_MEMBERS, None, 4)),
+        (OVER, 5000, 0, 0.9, (Lack.TOO_FEW_MEMBERS, None, None)),
+        (OVER, 500, 5000, 0.05, (Lack.TOO_FEW_BUYERS, None, 2)),
+        (OVER, 500, 5000, 0.01, (Lack.TOO_FEW_BUYERS, None, 6)),
+        (OVER, 500, 5000, 0, (Lack.TOO_FEW_BUYERS, None, None)),
     ],
 )
 def test_too_little_is_said_to_be_too_little(window, holdout, arm, share, expected):
