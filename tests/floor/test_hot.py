@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from crm import hot
-from crm.db import db
+from crm.db import as_array, db
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -26,6 +26,15 @@ def call(sql, *params):
 def test_values_come_back_with_their_types():
     row = call("SELECT %s::uuid, %s::timestamptz, %s::text, %s::bigint, %s", KEY, AT, None, 7, True)
     assert row == (KEY, AT, None, 7, True)
+
+
+def test_arrays_travel_as_one_text():
+    sql = "SELECT %s::uuid[], %s::integer[], %s::uuid[]"
+    assert call(sql, as_array([KEY] * 2), as_array([1, -2]), as_array([])) == (
+        [KEY] * 2,
+        [1, -2],
+        [],
+    )
 
 
 def test_no_row_is_none():

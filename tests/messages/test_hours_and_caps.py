@@ -171,6 +171,44 @@ def test_a_message_lets_a_more_important_one_of_another_channel_go_first(reader,
     assert went(mail) == "suppressed: capped"
 
 
+def test_messages_of_one_batch_count_against_each_other(reader, template):
+    with transaction():
+        policy.put({"caps": {"per_day": 2, "per_week": 3}}, now=NOW)
+    member, other, form = reader(), reader(), template()
+    both = [plan(one, form, f"{n} {one}") for n in range(3) for one in (member, other)]
+    delivery.drain(5)
+    said = [went(one) for one in both]
+    assert said == ["sent"] * 4 + ["suppressed: capped"] * 2
+
+
+def test_who_was_written_to_does_not_hold_back_others_of_the_batch(reader, template):
+    members, form = [reader() for _ in range(3)], template()
+    plan(members[0], form, "before")
+    delivery.drain(5)
+    said = [plan(one, form, f"now {one}") for one in members]
+    delivery.drain(5)
+    assert [went(one) for one in said] == ["suppressed: capped", "sent", "sent"]
+
+
+def test_what_goes_in_the_same_batch_is_no_rival(reader, template):
+    with transaction():
+        policy.put({"caps": {"per_day": 2, "per_week": 3}}, now=NOW)
+    member, form = reader(), template()
+    said = [plan(member, form, "low"), plan(member, form, "high", priority=10)]
+    delivery.drain(5)
+    assert [went(one) for one in said] == ["sent", "sent"]
+
+
+def test_a_message_as_important_or_less_holds_back_nothing(reader, template):
+    member = reader(
+        phone="+8613900000003", consents={"sms.marketing": True, "email.marketing": True}
+    )
+    mail = plan(member, template("email"), "mail", priority=5)
+    sms = [plan(member, template("sms"), f"sms {n}", priority=n) for n in (5, 4)]
+    delivery.drain(5)
+    assert [went(one) for one in (mail, *sms)] == ["sent"] + ["suppressed: capped"] * 2
+
+
 def test_without_caps_nothing_is_counted(reader, template):
     with transaction():
         policy.put({"caps": {"per_day": None, "per_week": None}}, now=NOW)

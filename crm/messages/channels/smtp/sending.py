@@ -41,6 +41,7 @@ class Sending:
         journal: Journal | None = None,
     ) -> None:
         self.lines, self.letters, self.journal = lines, letters, journal
+        self.patience = lines.server.seconds  # with which an answer is waited for
         self.queue: deque[Letter] = deque(letters)  # not in the journal yet
         self.clear: deque[Letter] = deque()  # may be begun
         if journal is None:
@@ -51,7 +52,8 @@ class Sending:
         self.outcomes: dict[int, Outcome] = {}
         self.selector = selectors.DefaultSelector()
         self.at_work: set[Line] = set()
-        self.end = time.monotonic() + seconds
+        self.now = time.monotonic()  # as of the last wait: asking for each letter adds up
+        self.end = self.now + seconds
         self.bell, self.ringing = socket.socketpair()
 
     def run(self) -> list[Outcome]:
@@ -74,7 +76,9 @@ class Sending:
         """Set connections to work; False when there are none, or no time is left."""
         if time.monotonic() >= self.end:
             return False
-        for line in self.lines.ready(len(self.queue) + len(self.clear) + len(self.asked)):
+        ready = self.lines.ready(len(self.queue) + len(self.clear) + len(self.asked))
+        self.now = time.monotonic()
+        for line in ready:
             self.selector.register(line, READ, line)
             line.watched = READ
             self.at_work.add(line)
@@ -85,13 +89,14 @@ class Sending:
         """Until every connection has nothing more to do, or broke."""
         soonest = 0.0  # deadlines only move away, so they are looked at when the first may be due
         while self.at_work:
-            now = time.monotonic()
-            if now >= soonest:
-                for line in [one for one in self.at_work if one.deadline <= now]:
+            if self.now >= soonest:
+                for line in [one for one in self.at_work if one.deadline <= self.now]:
                     self._break(line, "no answer in time", again=False)
-                soonest = min((line.deadline for line in self.at_work), default=now)
+                soonest = min((line.deadline for line in self.at_work), default=self.now)
                 continue
-            for key, events in self.selector.select(soonest - now):
+            ready = self.selector.select(soonest - self.now)
+            self.now = time.monotonic()
+            for key, events in ready:
                 line: Line | None = key.data
                 if line is None:
                     self._answered()
@@ -160,7 +165,7 @@ class Sending:
     def _following(self) -> Letter | None:
         if len(self.clear) <= self.lines.most:
             self._ask()
-        if not self.clear or time.monotonic() >= self.end:
+        if not self.clear or self.now >= self.end:
             return None
         return self.clear.popleft()
 
@@ -168,7 +173,7 @@ class Sending:
         """Give a free connection its next letter, or let it wait for one, or rest."""
         letter = self._following()
         if letter is None:
-            if self.answer is not None and time.monotonic() < self.end:
+            if self.answer is not None and self.now < self.end:
                 self.idle.append(line)
                 self._watch(line)
             else:
@@ -183,14 +188,14 @@ class Sending:
         self._watch(line)
 
     def _watch(self, line: Line) -> None:
-        line.deadline = min(time.monotonic() + self.lines.server.seconds, self.end)
+        line.deadline = min(self.now + self.patience, self.end)
         wanted = READ | WRITE if line.out else READ
         if line.watched != wanted:
             self.selector.modify(line, wanted, line)
             line.watched = wanted
 
     def _rest(self, line: Line) -> None:
-        line.used_at = time.monotonic()
+        line.used_at = self.now
         self.selector.unregister(line)
         self.at_work.discard(line)
 
