@@ -97,7 +97,7 @@ class SegmentAssignment(Base):
             unique=True,
             postgresql_where=text("standing = 'waiting'"),
         ),
-        Index("ix_segment_assignment_run_id", "run_id", "member_id"),
+        Index("ix_segment_assignment_run_id", "run_id", postgresql_using="brin"),
         Index(
             "ix_segment_assignment_decided_later",
             "decided_by",
@@ -106,7 +106,7 @@ class SegmentAssignment(Base):
     )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
-    run_id: Mapped[UUID] = mapped_column(ForeignKey("segmentation_run.id"), primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
     code: Mapped[str]
     previous: Mapped[str | None]
     recency_days: Mapped[int | None]

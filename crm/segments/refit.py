@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from crm.segments import carrying, clusters, drift, naming, segmentation, structure
+from crm.segments import carrying, clusters, drift, naming_apart, segmentation, structure
 from crm.segments.features import Population
 from crm.segments.model import Model, centroids
 from crm.segments.parameters import Parameters
@@ -65,7 +65,7 @@ def _made(
     if chosen is None:
         return _by_rules(repeat, buyers, "no_stable_clusters", table)
     carried, shifts = carrying.carried(before, scale, chosen.centers, asked.farthest)
-    names = naming.name_apart(
+    names = naming_apart.name_apart(
         _medians(repeat, Spread.of(repeat), chosen),
         _medians(repeat, buyers, chosen),
         carried,

@@ -5,19 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm.segments import naming, positions
+from crm.segments import naming, naming_apart, positions
 from crm.segments.schemas import ParametersIn
 from crm.segments.vocabulary import BY_CODE, CODES, PLACE
 
 pytestmark = pytest.mark.usefixtures("no_database")
 share = st.floats(0.001, 0.999)
-places = st.lists(st.tuples(share, share, share), min_size=1, max_size=naming.MOST)
+places = st.lists(st.tuples(share, share, share), min_size=1, max_size=naming_apart.MOST)
 
 
 def names(where, among_buyers=None) -> list[str]:
     here = np.array(where, dtype=float)
     there = here if among_buyers is None else np.array(among_buyers, dtype=float)
-    return [CODES[place] for place in naming.name_apart(here, there)]
+    return [CODES[place] for place in naming_apart.name_apart(here, there)]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_group_gets_the_name_of_its_place(position, name):
 
 
 def test_a_run_can_not_ask_for_more_clusters_than_there_are_names():
-    assert ParametersIn().fields["max_k"].high == naming.MOST  # type: ignore[attr-defined]
+    assert ParametersIn().fields["max_k"].high == naming_apart.MOST  # type: ignore[attr-defined]
 
 
 def test_two_groups_of_one_kind_get_two_names_and_the_better_fit_keeps_its_own():
@@ -91,7 +91,7 @@ def test_one_member_alone_is_named_as_he_is_among_all(position, among_buyers):
 def carried(position, name: str) -> str:
     here = np.array([position])
     place = np.array([PLACE[name]], dtype=np.int8)
-    return CODES[naming.name_apart(here, here, place)[0]]
+    return CODES[naming_apart.name_apart(here, here, place)[0]]
 
 
 def test_a_cluster_that_is_carried_on_keeps_its_name_though_another_suits_it_better():
@@ -113,4 +113,4 @@ def test_no_name_is_used_twice_when_one_is_carried_on(where, name):
     here = np.array(where)
     wish = np.full(len(here), -1, dtype=np.int8)
     wish[0] = naming.PLACES[name]
-    assert len(set(naming.name_apart(here, here, wish).tolist())) == len(here)
+    assert len(set(naming_apart.name_apart(here, here, wish).tolist())) == len(here)

@@ -32,8 +32,8 @@ class Member(Base):
     """A person known to the shop. Phone, e-mail and other identities are `MemberIdentity` rows.
 
     `name_sort` is the name in plain Latin letters (pinyin), `name_keys` all that staff may type to
-    find it. `last_seen_at` is the last counted purchase, else the registration; it has no index,
-    so that a purchase never touches one. `merged_into` is the record that lives on, never one that
+    find it. `last_seen_at` is the last counted purchase, else the registration; neither it nor
+    `segment` has an index, so that purchases and nightly runs never touch one. `merged_into` is the record that lives on, never one that
     was merged itself.
     """
 
@@ -42,7 +42,6 @@ class Member(Base):
         Index("ix_member_name_keys", "name_keys", postgresql_using="gin"),
         Index("ix_member_created_at", "created_at"),
         Index("ix_member_timezone", "timezone", postgresql_where=text("timezone IS NOT NULL")),
-        Index("ix_member_segment", "segment", "id", postgresql_where=text("segment IS NOT NULL")),
         Index(
             "ix_member_referred_by", "referred_by", postgresql_where=text("referred_by IS NOT NULL")
         ),
