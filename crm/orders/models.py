@@ -11,6 +11,8 @@ from sqlalchemy.types import Text
 
 from crm.db import Base
 
+BOUGHT = text("counted AND member_id IS NOT NULL")
+
 
 class Order(Base):
     """One order, known to shops as (channel, order_no). `member_id` NULL: a guest's."""
@@ -19,6 +21,13 @@ class Order(Base):
     __table_args__ = (
         UniqueConstraint("channel", "order_no"),
         Index("ix_orders_member", "member_id", "placed_at", "id"),
+        Index(
+            "ix_orders_bought",
+            "member_id",
+            "local_day",
+            postgresql_include=["paid_at", "net"],
+            postgresql_where=BOUGHT,
+        ),
         Index("ix_orders_placed_at", "placed_at", postgresql_using="brin"),
         Index(
             "ix_orders_counted",

@@ -16,7 +16,7 @@ RECOUNT = text("""
     INSERT INTO purchase_summary AS s (member_id, first_paid_at, last_paid_at, first_day, last_day,
                                        orders, frequency, monetary, updated_at)
     SELECT i.id, min(o.paid_at), max(o.paid_at), min(o.local_day), max(o.local_day),
-           count(o.id), count(DISTINCT o.local_day), coalesce(sum(o.net), 0), :now
+           count(o.member_id), count(DISTINCT o.local_day), coalesce(sum(o.net), 0), :now
     FROM unnest(CAST(:ids AS uuid[])) AS i (id)
     LEFT JOIN orders o ON o.member_id = i.id AND o.counted
     GROUP BY i.id
