@@ -33,8 +33,8 @@ class Member(Base):
 
     `name_sort` is the name in plain Latin letters (pinyin), `name_keys` all that staff may type to
     find it. `last_seen_at` is the last counted purchase, else the registration; neither it nor
-    `segment` has an index, so that purchases and nightly runs never touch one. `merged_into` is the record that lives on, never one that
-    was merged itself.
+    `segment` has an index, so that purchases and nightly runs never touch one. `merged_into` is the
+    record that lives on, never one that was merged itself.
     """
 
     __tablename__ = "member"
