@@ -6,8 +6,8 @@ orders, which are ten times as large as what is counted of them.
 
 from crm.migrations import script
 
-revision = "0046"
-down_revision = "0045"
+revision = "0048"
+down_revision = "0047"
 branch_labels = depends_on = None
 
 BOUGHT = """

@@ -9,8 +9,8 @@ says where a run's moves are.
 
 from crm.migrations import script
 
-revision = "0045"
-down_revision = "0044"
+revision = "0047"
+down_revision = "0046"
 branch_labels = depends_on = None
 
 LIGHTER = """
