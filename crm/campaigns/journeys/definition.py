@@ -74,12 +74,23 @@ def same_day(settings: Settings) -> int:
     return 0
 
 
+def before_last_day(settings: Settings) -> int:
+    """Occasions come some days before the last day of what ends at the midnight after it."""
+    return -(settings["days_before"] + 1)
+
+
+def ahead(settings: Settings, moments: Sequence[Moment], now: datetime) -> dict[str, Any]:
+    """How many days before that last day."""
+    return {"ahead": settings["days_before"]}
+
+
 @dataclass(frozen=True)
 class Journey:
     """One journey.
 
     `sql` gives rows of member_id, occasion, day, at, late, facts (jsonb), ref, why; it may use the
-    tables `moment` and `known` (`due.MEMBERS` joins a member to his), `:now`, and what `values`
+    tables `moment` and `known` (`due.MEMBERS` and `due.member` join a member to his), `:now`,
+    `:first` and `:last` (all that it may be about lies between: last excluded), and what `values`
     gives (None: nobody can be due). `offset`: days from what the occasion is about to the occasion.
 
     `facts_come_late`: what it is about may be told after its time. `must_be_told`: who can't be

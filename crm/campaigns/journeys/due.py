@@ -30,6 +30,13 @@ MEMBERS = """
     JOIN moment z ON z.zone = coalesce(k.zone, :shop_zone)
 """
 
+
+def member(column: str) -> str:
+    """Joins the active member whom a column names, with his day."""
+    active = f"SELECT m.* FROM member m WHERE m.id = {column} AND m.status = 'active'"  # noqa: S608
+    return f"JOIN LATERAL ({active}) m ON true {MEMBERS.partition('member m')[2]}"
+
+
 _FOUND = """
     WITH moment AS MATERIALIZED (
         SELECT * FROM json_to_recordset(CAST(:moments AS json)) AS z (
@@ -171,6 +178,8 @@ def _values(
         "zones": as_rows(zones.names),
         "shop_zone": zones.shop,
         "now": now,
+        "first": min(one.since for one in found),
+        "last": max(one.until for one in found),
         **more,
     }
 

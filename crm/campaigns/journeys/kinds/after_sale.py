@@ -4,16 +4,14 @@ One occasion per order, and no second question within the cool-down. Not for ord
 cancelled or of which anything came back, and not while a complaint is open.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from crm.campaigns.journeys import resting, settings
 from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings
-from crm.campaigns.journeys.due import MEMBERS
-from crm.campaigns.journeys.moments import Moment
+from crm.campaigns.journeys.due import member
 from crm.campaigns.surveys import links, opening
 from crm.campaigns.surveys.opening import Opening
 from crm.errors import N_
@@ -30,9 +28,7 @@ SQL = f"""
            CASE WHEN o.status = 'cancelled' OR o.refunded > 0 THEN 'order_refunded' END AS why
     FROM orders o
     LEFT JOIN store st_of ON st_of.code = o.store
-    JOIN LATERAL (SELECT m.* FROM member m WHERE m.id = o.member_id AND m.status = 'active') m
-        ON true
-    {MEMBERS.partition("member m")[2]}
+    {member("o.member_id")}
         AND o.delivered_at >= z.since AND o.delivered_at < z.until
     WHERE o.delivered_at >= :first AND o.delivered_at < :last AND o.member_id IS NOT NULL
 """  # noqa: S608  # a constant of this module
@@ -47,13 +43,6 @@ WITHDRAWN = """
 
 def _offset(given: Settings) -> int:
     return given["days_after_delivery"]
-
-
-def _values(given: Settings, moments: Sequence[Moment], now: datetime) -> Mapping[str, Any]:
-    return {
-        "first": min(one.since for one in moments),
-        "last": max(one.until for one in moments),
-    }
 
 
 def _decide(rows: Sequence[Due], given: Settings, now: datetime) -> list[Decision]:
@@ -100,7 +89,6 @@ JOURNEY = Journey(
     told=N_("Asks how members like what was delivered, and opens a case where they don’t."),
     schema=settings.AfterSale,
     sql=SQL,
-    values=_values,
     offset=_offset,
     decide=_decide,
     prepare=_ask,

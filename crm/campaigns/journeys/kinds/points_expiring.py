@@ -3,16 +3,21 @@
 What holds keep is not counted, nor what a debt will take: those members are reckoned one by one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import text
 
 from crm.campaigns.journeys import settings
-from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings
-from crm.campaigns.journeys.due import MEMBERS
-from crm.campaigns.journeys.moments import Moment
+from crm.campaigns.journeys.definition import (
+    Decision,
+    Due,
+    Journey,
+    Settings,
+    ahead,
+    before_last_day,
+)
+from crm.campaigns.journeys.due import member
 from crm.db import db
 from crm.errors import N_
 from crm.points import balances
@@ -34,9 +39,7 @@ SQL = f"""
             WHERE l.expires_at >= :first AND l.expires_at < :last AND l.remaining > 0
               AND l.available_at < l.expires_at
         ) e
-        JOIN LATERAL (SELECT m.* FROM member m WHERE m.id = e.member_id AND m.status = 'active') m
-            ON true
-        {MEMBERS.partition("member m")[2]} AND e.expires_at >= z.since AND e.expires_at < z.until
+        {member("e.member_id")} AND e.expires_at >= z.since AND e.expires_at < z.until
         GROUP BY m.id, z.day, z.at, z.late
     ) l
 """  # noqa: S608  # a constant of this module
@@ -45,19 +48,6 @@ RECKONED = text("""
     SELECT member_id FROM points_account
     WHERE member_id = ANY (:members) AND (holds > 0 OR debt > 0)
 """)
-
-
-def _offset(given: Settings) -> int:
-    """An expiry is the midnight after the last day."""
-    return -(given["days_before"] + 1)
-
-
-def _values(given: Settings, moments: Sequence[Moment], now: datetime) -> Mapping[str, Any]:
-    return {
-        "ahead": given["days_before"],
-        "first": min(one.since for one in moments),
-        "last": max(one.until for one in moments),
-    }
 
 
 def _decide(rows: Sequence[Due], given: Settings, now: datetime) -> list[Decision]:
@@ -90,8 +80,8 @@ JOURNEY = Journey(
     told=N_("Says how many points lapse, and when, while there is time to use them."),
     schema=settings.PointsExpiring,
     sql=SQL,
-    values=_values,
-    offset=_offset,
+    values=ahead,
+    offset=before_last_day,
     decide=_decide,
     facts_come_late=True,
     stops_on_case=False,

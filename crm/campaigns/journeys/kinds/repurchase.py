@@ -11,7 +11,7 @@ from uuid import UUID
 
 from crm.campaigns.journeys import resting, settings
 from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings
-from crm.campaigns.journeys.due import MEMBERS
+from crm.campaigns.journeys.due import member
 from crm.campaigns.journeys.moments import Moment
 from crm.errors import N_
 from crm.segments.baskets import suggesting
@@ -32,14 +32,12 @@ SQL = f"""
            CASE WHEN p.chance_7 >= CAST(:skip_above AS double precision) / 100
                 THEN 'about_to_buy' END AS why
     FROM usual_window w
-    JOIN LATERAL (SELECT m.* FROM member m WHERE m.id = w.member_id AND m.status = 'active') m
-        ON true
-    {MEMBERS.partition("member m")[2]}
+    {member("w.member_id")}
         AND w.opens <= z.day AND w.opens >= z.day - {LOOKED_BACK} AND w.closes >= z.day
         AND z.at >= coalesce((SELECT b.as_of FROM pattern_build b WHERE b.name = 'usual_windows'),
                              '-infinity')
     LEFT JOIN next_purchase p ON p.member_id = w.member_id
-    WHERE w.opens <= :last AND w.opens >= CAST(:first AS date) - {LOOKED_BACK}
+    WHERE w.opens <= :last_day AND w.opens >= CAST(:first_day AS date) - {LOOKED_BACK}
       AND w.category <> '' AND w.gaps >= 1
     ORDER BY w.member_id, w.category, z.day
 """  # noqa: S608  # a constant of this module
@@ -53,8 +51,8 @@ WITHDRAWN = """
 def _values(given: Settings, moments: Sequence[Moment], now: datetime) -> Mapping[str, Any]:
     return {
         "skip_above": given["skip_above"],
-        "first": min(one.day for one in moments),
-        "last": max(one.day for one in moments),
+        "first_day": min(one.day for one in moments),
+        "last_day": max(one.day for one in moments),
     }
 
 

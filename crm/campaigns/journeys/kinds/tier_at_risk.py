@@ -1,14 +1,21 @@
 """Tier at risk: some days before its last day, who would lose his tier hears what keeps it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from crm.campaigns.journeys import settings
-from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings
-from crm.campaigns.journeys.due import MEMBERS
-from crm.campaigns.journeys.moments import Moment, zone_of
+from crm.campaigns.journeys.definition import (
+    Decision,
+    Due,
+    Journey,
+    Settings,
+    ahead,
+    before_last_day,
+)
+from crm.campaigns.journeys.due import member
+from crm.campaigns.journeys.moments import zone_of
 from crm.campaigns.journeys.tier_values import missing, names
 from crm.errors import N_
 from crm.members import profiles
@@ -24,24 +31,9 @@ SQL = f"""
                CAST(z.day + CAST(:ahead AS integer) AS text) AS occasion, z.day, z.at, z.late,
            CAST('{{}}' AS jsonb) AS facts, s.tier AS ref, NULL AS why
     FROM tier_standing s
-    JOIN LATERAL (SELECT m.* FROM member m WHERE m.id = s.member_id AND m.status = 'active') m
-        ON true
-    {MEMBERS.partition("member m")[2]} AND s.valid_until >= z.since AND s.valid_until < z.until
+    {member("s.member_id")} AND s.valid_until >= z.since AND s.valid_until < z.until
     WHERE s.valid_until >= :first AND s.valid_until < :last AND s.grace_until IS NULL
 """  # noqa: S608  # a constant of this module
-
-
-def _offset(given: Settings) -> int:
-    """A tier's end is the midnight after its last day."""
-    return -(given["days_before"] + 1)
-
-
-def _values(given: Settings, moments: Sequence[Moment], now: datetime) -> Mapping[str, Any]:
-    return {
-        "ahead": given["days_before"],
-        "first": min(one.since for one in moments),
-        "last": max(one.until for one in moments),
-    }
 
 
 def _decide(rows: Sequence[Due], given: Settings, now: datetime) -> list[Decision]:
@@ -88,8 +80,8 @@ JOURNEY = Journey(
     told=N_("Tells members what keeps a tier that they would lose."),
     schema=settings.TierAtRisk,
     sql=SQL,
-    values=_values,
-    offset=_offset,
+    values=ahead,
+    offset=before_last_day,
     decide=_decide,
     facts_come_late=True,
     priority=120,

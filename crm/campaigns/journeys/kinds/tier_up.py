@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from crm.campaigns.journeys import settings
 from crm.campaigns.journeys.definition import Decision, Due, Journey, Settings
-from crm.campaigns.journeys.due import MEMBERS
+from crm.campaigns.journeys.due import member
 from crm.campaigns.journeys.moments import Moment
 from crm.campaigns.journeys.tier_values import names
 from crm.db import as_rows, db
@@ -29,9 +29,7 @@ SQL = f"""
         ON t.code = c.to_tier AND t.rank > f.rank
     JOIN tier_standing s ON s.member_id = c.member_id
     JOIN json_to_recordset(CAST(:rungs AS json)) AS h (code text, rank integer) ON h.code = s.held
-    JOIN LATERAL (SELECT m.* FROM member m WHERE m.id = c.member_id AND m.status = 'active') m
-        ON true
-    {MEMBERS.partition("member m")[2]} AND c.at >= z.since AND c.at < z.until
+    {member("c.member_id")} AND c.at >= z.since AND c.at < z.until
     WHERE c.from_tier IS NOT NULL AND c.at <= :now AND c.at >= :first AND c.at < :last
       AND c.cause <> 'merge'
 """  # noqa: S608  # a constant of this module
@@ -48,8 +46,6 @@ def _values(given: Settings, moments: Sequence[Moment], now: datetime) -> Mappin
     codes = [*ladder.ranks, *ladder.vanished]
     return {
         "rungs": as_rows([{"code": code, "rank": ladder.rank(code)} for code in codes]),
-        "first": min(one.since for one in moments),
-        "last": max(one.until for one in moments),
     }
 
 

@@ -28,8 +28,6 @@ def _offset(given: Settings) -> int:
 def _values(given: Settings, moments, now):
     return {
         "at_once": not given["days_after"],
-        "first": min(one.since for one in moments),
-        "last": max(one.until for one in moments),
     }
 
 
