@@ -12,7 +12,7 @@ import psycopg
 from flask import Flask
 from sqlalchemy import make_url
 
-from bench import cpu, histories, load, seeding, site, verifying
+from bench import cpu, disk, histories, load, seeding, site, verifying
 from bench.contest import Load
 from crm.points import expiry
 
@@ -161,19 +161,21 @@ def _beside_traffic(
     """Whether traffic hardly notices a sweep; and how many requests were answered."""
     url = server.address.url
 
-    def traffic() -> Load:
-        return load.requests(
-            kind, url, secret, last, seconds, connections=CONNECTIONS, rate=rate, first=first
-        )
+    def traffic() -> tuple[Load, float]:
+        with disk.Probe(here.home.path) as probe:
+            found = load.requests(
+                kind, url, secret, last, seconds, connections=CONNECTIONS, rate=rate, first=first
+            )
+        return found, probe.longest_ms
 
     traffic()  # warms up
-    idle = traffic()
+    idle, idle_disk = traffic()
     with psycopg.connect(here.database_url) as connection:
         ids = (seeding.MEMBER_ID % first, seeding.MEMBER_ID % last)
         lots = connection.execute(_LAPSE_NOW, (*ids, *_LOTS[kind])).rowcount
     seeding.settle(here.database_url)
     sweeping = _InBackground(app, expiry.sweep)
-    busy = traffic()
+    busy, busy_disk = traffic()
     still = sweeping.is_alive()
     entries, took = sweeping.result()
     click.echo(
@@ -181,6 +183,9 @@ def _beside_traffic(
         f"beside a sweep of {lots:,} lots in {took:.1f} s ({entries:,} entries) "
         f"p99 {busy.p99_ms:.1f} ms, longest {busy.max_ms:.0f} ms; "
         f"errors {idle.errors + busy.errors}"
+    )
+    click.echo(
+        f"  the disk's longest write meanwhile: {idle_disk:.0f} ms alone, {busy_disk:.0f} ms beside"
     )
     if not still:
         click.echo("  (the sweep ended before the traffic: take more members or less seconds)")
