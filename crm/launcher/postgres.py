@@ -13,7 +13,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from . import accounts
+from . import accounts, memory
 from .binaries import postgres_programs
 from .errors import CannotStart
 from .homes import Home
@@ -36,9 +36,8 @@ _SETTINGS = {
     "jit": "off",  # compiling costs short statements more than it saves
 }
 _LASTING_SETTINGS = {
-    "shared_buffers": "256MB",
-    "maintenance_work_mem": "128MB",
     "max_wal_size": "2GB",
+    "min_wal_size": "512MB",  # to write into a file anew is cheaper than to make one
 }
 # A cluster for tests may be lost with the machine; it must only be quick.
 _PASSING_SETTINGS = {
@@ -94,7 +93,8 @@ class Postgres:
 
     def program(self) -> Program:
         """The server. SIGINT lets it end its connections, write all down and stop."""
-        settings = _SETTINGS | (_LASTING_SETTINGS if self._lasting else _PASSING_SETTINGS)
+        lasting = _LASTING_SETTINGS | memory.for_postgres(memory.usable())
+        settings = _SETTINGS | (lasting if self._lasting else _PASSING_SETTINGS)
         settings["unix_socket_directories"] = str(self._socket)
         return Program(
             name="postgres",

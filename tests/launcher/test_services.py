@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 
-from crm.launcher import homes, services
+from crm.launcher import homes, memory, services
 from crm.launcher.errors import CannotStart
 
 from .installation import REPOSITORY, open_folder, wait_until
@@ -45,7 +45,7 @@ def test_both_answer_at_their_addresses_and_are_gone_after_the_block(home: Path)
     assert not place.exists()
 
 
-def test_durable_services_keep_what_was_written(home: Path):
+def test_durable_services_keep_what_was_written_and_have_their_share_of_memory(home: Path):
     with services.running(home, durable=True) as (database_url, redis_url):
         redis.from_url(redis_url).set("kept", "yes")
         with psycopg.connect(database_url) as connection:
@@ -54,6 +54,13 @@ def test_durable_services_keep_what_was_written(home: Path):
         assert redis.from_url(redis_url).get("kept") == b"yes"
         with psycopg.connect(database_url) as connection:
             assert connection.execute("SELECT fsync FROM kept").fetchone() == ("on",)
+            given = memory.for_postgres(memory.usable())
+            names = connection.execute(
+                "SELECT name, pg_size_bytes(current_setting(name)) = pg_size_bytes(said) "
+                "FROM unnest(%s::text[], %s::text[]) AS s (name, said)",
+                [list(given), list(given.values())],
+            )
+            assert dict(names.fetchall()) == dict.fromkeys(given, True)
 
 
 def test_a_home_in_use_is_refused(home: Path):
