@@ -506,18 +506,3 @@ def test_who_takes_no_marketing_is_skipped_where_the_gift_needs_a_word():
         ["opted_out"], ["opted_out"], ["open_case"],
     ]  # fmt: skip
     assert coupons_of(no) == coupons_of(back) == coupons_of(complains) == []
-
-
-def test_a_record_that_was_merged_gets_no_second_gift():
-    switch("birthday", points=5)
-    one, twin = traveller(born=(11, 24)), traveller(born=(11, 23))
-    ticked(MORNING + DAY)
-    assert points_of(twin) == 5
-    with transaction():
-        db.session.execute(
-            text("UPDATE member SET status = 'merged', merged_into = :i WHERE id = :m"),
-            {"i": one, "m": twin},
-        )
-    ticked(MORNING + 2 * DAY)
-    assert reasons("birthday", one) == ["duplicate_person"]
-    assert occasions("birthday", one)[0][3] == 0

@@ -2,7 +2,7 @@
 
 Each row is an occasion that nothing was done about yet. Why somebody gets nothing is found in the
 same statement, in this order: it is too late; what the journey itself says; a record that was
-merged into this one had the occasion; an open complaint; nothing by which he can be reached.
+merged into this one was given it; an open complaint; nothing by which he can be reached.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,6 +55,7 @@ _REASON = """
         WHEN EXISTS (
             SELECT FROM member x JOIN journey_occasion o ON o.key = journey_occasion_key(
                 replace(d.occasion, d.member_id::text, x.id::text))
+                AND o.state = 'given'
             WHERE x.merged_into = d.member_id) THEN 'duplicate_person'
         WHEN CAST(:on_case AS boolean) AND EXISTS (
             SELECT FROM message_block b WHERE b.member_id = d.member_id) THEN (

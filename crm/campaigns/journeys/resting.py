@@ -12,16 +12,22 @@ from crm.db import db
 COOLDOWN = "cooldown"
 
 LAST = text("""
-    SELECT o.member_id, max(o.at) AS at
-    FROM unnest(CAST(:members AS uuid[])) AS r (member_id)
-    JOIN journey_occasion o ON o.member_id = r.member_id AND o.journey = :journey
+    WITH own AS (
+        SELECT r.id AS member_id, r.id FROM unnest(CAST(:members AS uuid[])) AS r (id)
+        UNION ALL
+        SELECT m.merged_into, m.id FROM member m WHERE m.merged_into = ANY(CAST(:members AS uuid[]))
+    )
+    SELECT own.member_id, max(o.at) AS at
+    FROM own
+    JOIN journey_occasion o ON o.member_id = own.id AND o.journey = :journey
         AND o.state = 'given' AND o.at > :since
     GROUP BY 1
 """)
 
 
 class Rest:
-    """Who had something of a journey within the time of rest, before and on this page."""
+    """Who had something of a journey within the time of rest, before and on this page; he himself,
+    or a record that was merged into his."""
 
     def __init__(self, journey: str, rows: Sequence[Due], rest: timedelta) -> None:
         self._rest = rest
