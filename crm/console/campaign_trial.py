@@ -30,6 +30,7 @@ def shown(found: Campaign, channel: str, recipients: Sequence[UUID]) -> dict[str
     return {
         "arms": list(campaign_figures.arm_names(found.id).values()),
         "member": _number(recipients),
+        "is_short": channel != "email",
         "to": channel in ("email", "sms"),
         "may_test": principal().may("templates:write"),
         "languages": list(LANGUAGES.items()),

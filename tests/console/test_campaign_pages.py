@@ -298,7 +298,7 @@ def test_names_are_never_markup(signed_in: As, admin: Api, locale: str):
 
 def shown_in_frame(page, visitor: Visitor):
     """What the preview's frame shows at first."""
-    found = re.search(r'<iframe class="r-preview"[^>]* src="([^"]+)"', page.text)
+    found = re.search(r'<iframe class="r-preview[^>]* src="([^"]+)"', page.text)
     assert found, "the page has no preview"
     return visitor.get(html.unescape(found[1]).removeprefix("/console"))
 
