@@ -20,7 +20,7 @@ LOW = 2  # ratings that show as bad
 STATES = {
     "placed": N_("placed, not paid"),
     "paid": N_("paid"),
-    "fulfilled": N_("sent"),
+    "fulfilled": N_("shipped"),
     "delivered": N_("delivered"),
     "completed": N_("completed"),
     "cancelled": N_("cancelled"),

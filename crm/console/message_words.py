@@ -24,7 +24,7 @@ STATES = {
     State.WAITING: N_("waiting"),
     State.SENDING: N_("being sent"),
     State.SENT: N_("sent"),
-    State.DELIVERED: N_("delivered"),
+    State.DELIVERED: N_("arrived"),
     State.FAILED: N_("failed"),
     State.SUPPRESSED: N_("not sent"),
     State.CANCELLED: N_("cancelled"),
@@ -75,7 +75,7 @@ REASONS = {
 }
 EVENTS = {
     "not_taken": N_("the provider did not take it"),
-    "delivered": N_("delivered"),
+    "delivered": N_("arrived"),
     "failed": N_("did not arrive"),
     "bounced": N_("bounced for good"),
     "complained": N_("complained"),
