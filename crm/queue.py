@@ -102,9 +102,13 @@ def connect(url: str, *, blocking: bool = False) -> redis.Redis:
 
 
 def wake(name: str) -> None:
-    """Tell the workers of a queue that there is work. Losing this costs delay, nothing else."""
+    """Tell the workers of a queue that there is work. Losing this costs delay, nothing else.
+
+    Without a time limit of RQ's: it would break off whatever task is at work when it strikes, such
+    as in the middle of a mail.
+    """
     queue = Queue(name, connection=current_app.extensions["redis"], serializer=JSONSerializer)
     try:
-        queue.enqueue(WAKE, args=(name,), result_ttl=0, failure_ttl=60, ttl=120)
+        queue.enqueue(WAKE, args=(name,), job_timeout=-1, result_ttl=0, failure_ttl=60, ttl=120)
     except RedisError as error:
         logger.warning("no wake-up for queue %s: %s", name, error)

@@ -4,6 +4,7 @@ import gc
 import logging
 import signal
 import time
+from math import inf
 from typing import Any
 
 from flask import current_app
@@ -13,26 +14,31 @@ from rq.exceptions import DequeueTimeout, StopRequested
 from rq.serializers import JSONSerializer
 from sqlalchemy import Connection, text
 
-from crm import clock, outbox
+from crm import clock, outbox, queue
 from crm.db import config, db, transaction
 from crm.queue import JOBS, connect, stopping
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 15  # how long a lost wake-up can go unnoticed by a worker
+AWAKE_SECONDS = 45  # of one wake-up; a task that is begun is ended
 GARBAGE = 20_000  # new objects between two looks for those that only hold each other
 AWAY_SECONDS = 2  # how often work is looked for while Redis is away
 
 
 def wake(name: str) -> int:
-    """The RQ job: drain the queue. Returns how many tasks were run."""
-    return drain_unless_advancing(name)
+    """The RQ job: drain the queue, for `AWAKE_SECONDS` or so; what is left then is for the next.
+    Returns how many tasks were run.
+
+    RQ holds a job that gives no sign of life for longer to be lost.
+    """
+    return drain_unless_advancing(name, AWAKE_SECONDS)
 
 
-def drain_unless_advancing(name: str) -> int:
+def drain_unless_advancing(name: str, seconds: float = inf) -> int:
     """Drain, but leave the work to the one who is moving the sandbox clock, if somebody is."""
     if not config().sandbox:
-        return drain(name)
+        return drain(name, seconds)
     with db.engines["autocommit"].connect() as connection:
         free = connection.execute(
             text("SELECT pg_try_advisory_lock_shared(:key)"), {"key": outbox.ADVANCING}
@@ -40,20 +46,23 @@ def drain_unless_advancing(name: str) -> int:
         if not free:
             return 0
         try:
-            return drain(name)
+            return drain(name, seconds)
         finally:
             connection.execute(
                 text("SELECT pg_advisory_unlock_shared(:key)"), {"key": outbox.ADVANCING}
             )
 
 
-def drain(name: str) -> int:
+def drain(name: str, seconds: float = inf) -> int:
     """Run every due task of a queue, oldest first, until none is left or the process is told to
-    stop; returns how many."""
-    done = 0
+    stop; returns how many. After so many seconds a wake-up is left for whoever goes on."""
+    done, until = 0, time.monotonic() + seconds
     with db.engines["autocommit"].connect() as connection:
         while not stopping.is_set() and run_next(connection, name):
             done += 1
+            if time.monotonic() >= until:
+                queue.wake(name)
+                break
     return done
 
 
@@ -141,7 +150,7 @@ def serve(name: str) -> None:
     """Work for one queue until the process is told to stop, with Redis or without it."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     connection = connect(config().redis_url, blocking=True)
-    queue = Queue(name, connection=connection, serializer=JSONSerializer)
+    wake_ups = Queue(name, connection=connection, serializer=JSONSerializer)
     at_work: list[Worker] = []
 
     def stop(*_: Any) -> None:
@@ -162,7 +171,7 @@ def serve(name: str) -> None:
         with app.app_context():
             _drain_safely(name)
         try:
-            worker = Worker([queue], connection=connection, serializer=JSONSerializer)
+            worker = Worker([wake_ups], connection=connection, serializer=JSONSerializer)
             worker.log_result_lifespan = False
             at_work[:] = [] if stopping.is_set() else [worker]
             if at_work:

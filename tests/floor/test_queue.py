@@ -68,6 +68,23 @@ def test_a_wake_up_drains_the_queue(redis, job):
     assert worker.wake("default") == 0
 
 
+def test_a_wake_up_that_took_long_leaves_the_rest_to_the_next(redis, job, monkeypatch):
+    monkeypatch.setattr(worker, "AWAKE_SECONDS", 0)
+    with transaction():
+        for number in range(3):
+            job.put("x", key=f"k{number}")
+    redis.flushdb()
+    assert worker.wake("default") == 1
+    assert waiting(redis) == 1
+    assert [worker.wake("default") for _ in range(3)] == [1, 1, 0]
+
+
+def test_nothing_breaks_a_task_off(redis):
+    wake("default")
+    number = redis.lrange("rq:queue:default", 0, 0)[0].decode()
+    assert redis.hget(f"rq:job:{number}", "timeout") == b"-1"
+
+
 def test_a_wake_up_that_nobody_takes_goes_away_by_itself(redis):
     wake("default")
     number = redis.lrange("rq:queue:default", 0, 0)[0].decode()
