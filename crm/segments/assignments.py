@@ -15,7 +15,7 @@ from crm.segments.hysteresis import COUNTS, DROPPED, Verdict
 from crm.segments.segmentation import Segmentation
 from crm.segments.vocabulary import CODES
 
-CHUNK = 5000  # members of one transaction: their rows are locked for a moment only
+CHUNK = 10_000  # members of one transaction: their rows are locked for a moment only
 
 # Rows of one width without nulls, as `COPY … (FORMAT binary)` takes them: arrays of Python objects
 # would cost more than all else that is written.

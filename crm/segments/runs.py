@@ -20,7 +20,7 @@ from crm.segments.parameters import Parameters
 WORKING = ("queued", "running")
 FINAL = ("done", "cancelled")
 HEAVY = ("sizes", "centroids", "movement", "percentiles", "heat", "model")
-
+LIGHT = [defer(getattr(SegmentationRun, column)) for column in HEAVY]
 
 IN_FORCE = and_(
     SegmentationRun.applied,
@@ -82,6 +82,14 @@ def get(run_id: UUID) -> SegmentationRun:
     return run
 
 
+def working(run_id: UUID) -> SegmentationRun:
+    """A run by its id, without its tables: to tell how far it is. Raises `RunNotFound`."""
+    run = db.session.get(SegmentationRun, run_id, options=LIGHT, populate_existing=True)
+    if run is None:
+        raise RunNotFound()
+    return run
+
+
 def locked(run_id: UUID) -> SegmentationRun:
     """A run by its id, its row locked: nobody ends it meanwhile. Raises `RunNotFound`."""
     run = db.session.get(SegmentationRun, run_id, with_for_update=True, populate_existing=True)
@@ -119,7 +127,7 @@ def model_at(as_of: datetime) -> SegmentationRun | None:
 def recent(limit: int, cursor: str | None) -> dict[str, Any]:
     """A page of runs, newest request first, without what they found."""
     (before,) = decode(cursor, UUID) or (None,)
-    query = select(SegmentationRun).options(*(defer(getattr(SegmentationRun, c)) for c in HEAVY))
+    query = select(SegmentationRun).options(*LIGHT)
     if before is not None:
         query = query.where(SegmentationRun.id < before)
     rows = db.session.scalars(query.order_by(SegmentationRun.id.desc()).limit(limit + 1)).all()

@@ -93,7 +93,7 @@ def find(run: SegmentationRun) -> Segmentation:
         people = reading.population(run.as_of, programme.current(run.as_of).zone, run.id)
         guests = reading.guests_revenue(run.as_of)
         before = _model(runs.model_at(run.as_of))
-        runs.advance(runs.get(run.id), "grouping", READ)
+        runs.advance(runs.working(run.id), "grouping", READ)
     found, reason, model = _grouped(run, people, before)
     with transaction():
         run = runs.get(run.id)
@@ -134,8 +134,8 @@ def _teller(run_id: UUID) -> Callable[[float], None]:
         if int(share * STEPS) > told:
             told = int(share * STEPS)
             with transaction():
-                run = runs.get(run_id)
-                runs.advance(run, "grouping", READ + (GROUPED - READ) * share)
+                progress = READ + (GROUPED - READ) * share
+                runs.advance(runs.working(run_id), "grouping", progress)
 
     return tell
 
@@ -152,4 +152,4 @@ def _assign(run: SegmentationRun, found: Segmentation) -> None:
         with transaction():
             assignments.write(run.id, found, part)
             progress = GROUPED + (1 - GROUPED) * number / len(parts)
-            runs.advance(runs.get(run.id), "assigning", progress)
+            runs.advance(runs.working(run.id), "assigning", progress)
