@@ -14,6 +14,7 @@ def sound(app: Flask, database_url: str, at_least: dict[str, int]) -> bool:
         rows = connection.execute("SELECT kind, count(*) FROM points_entry GROUP BY kind")
         found = dict(rows.fetchall())
     with app.app_context():
+        check.take_time()
         breaches = check.run()
     site.close(app)
     missing = {kind: count - found.get(kind, 0) for kind, count in at_least.items()}
