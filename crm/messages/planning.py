@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from crm.db import as_rows, db
-from crm.ids import digest_id
+from crm.ids import digest_id, stamp
 from crm.messages import policy, waking
 from crm.messages.errors import TemplateArchived, TemplateNotFound
 from crm.messages.models import Message, MessageTemplate
@@ -60,12 +60,12 @@ INSERT = """
         id, member_id, occasion, occasion_key, channel, purpose, priority,
         template_id, template_version, variables, source_type, source_id, zone,
         state, reason, due_at, not_after, created_at, finished_at)
-    SELECT uuidv7(), p.member_id, p.occasion, message_occasion_key(p.occasion),
+    SELECT uuid7_in_order(:stamp + row_number() OVER (), p.key), p.member_id, p.occasion, p.key,
            :channel, :purpose, :priority, CAST(:template_id AS uuid), CAST(:version AS integer),
            coalesce(p.variables, '{{}}'), :source_type, :source_id, :zone,
            coalesce(p.state, 'waiting'), p.reason, coalesce(p.due_at, :now), p.not_after, :now,
            CASE WHEN coalesce(p.state, 'waiting') <> 'waiting' THEN CAST(:now AS timestamptz) END
-    FROM ({select}) AS p
+    FROM (SELECT s.*, message_occasion_key(s.occasion) AS key FROM ({select}) AS s OFFSET 0) AS p
     ON CONFLICT (occasion_key) DO NOTHING
     RETURNING id, state = 'waiting' AND due_at <= :now AS is_due
 """
@@ -239,4 +239,5 @@ def _values(
         "priority": priority,
         "zone": zone or policy.current().timezone,
         "now": now,
+        "stamp": stamp(),
     }

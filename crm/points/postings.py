@@ -45,11 +45,11 @@ SAID = """
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS s (
             member_id uuid, seq integer, points bigint, balance bigint, occurred_at timestamptz,
             source_type text, source_id text, key uuid, hash text, available_at timestamptz,
-            zone text, expiry jsonb, lot uuid, parts json)
+            zone text, expiry jsonb, entry uuid, lot uuid, parts json)
     ), entries AS (
-        INSERT INTO points_entry (member_id, seq, kind, points, balance_after, occurred_at,
+        INSERT INTO points_entry (member_id, seq, id, kind, points, balance_after, occurred_at,
                                   source_type, source_id, hash)
-        SELECT member_id, seq, 'earn', points, balance, occurred_at, source_type, source_id,
+        SELECT member_id, seq, entry, 'earn', points, balance, occurred_at, source_type, source_id,
                decode(hash, 'hex')
         FROM said
     ), sources AS (
@@ -140,7 +140,7 @@ def _write(
             "occurred_at": item.occurred_at, "source_type": item.source_type,
             "source_id": item.source_id, "key": digest_id(item.source_type, item.source_id),
             "hash": link.hex(), "available_at": item.available_at, "zone": item.zone,
-            "expiry": msgspec.Raw(item.expiry.encode()), "lot": uuid7(),
+            "expiry": msgspec.Raw(item.expiry.encode()), "entry": uuid7(), "lot": uuid7(),
         }
         for item, seq, balance, link in zip(postings, seqs, balances, hashes, strict=True)
     ]  # fmt: skip

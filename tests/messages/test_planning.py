@@ -1,6 +1,7 @@
 """One row per occasion for life, written with its cause; figures that add up."""
 
 from datetime import timedelta
+from uuid import RFC_4122
 
 import pytest
 from readers import NOW
@@ -8,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from crm.db import db, transaction
+from crm.ids import uuid7
 from crm.messages import planning, sources, states, suppressions
 from crm.messages.errors import TemplateArchived, TemplateNotFound
 from crm.messages.models import Message
@@ -97,6 +99,18 @@ def test_many_are_planned_by_one_statement_and_each_occasion_counts_once(reader,
     found = figures()
     assert (found.planned, found.pending, found.suppressed) == (3, 2, 1)
     assert found.reasons == {"pool_empty": 1}
+
+
+def test_messages_made_together_have_ids_in_their_order_and_of_this_time(reader, template):
+    form, rows = template(), [{"member_id": reader(), "occasion": f"o:{n}"} for n in range(5)]
+    before = uuid7()
+    with transaction():
+        planning.plan_many(rows, template_id=form, source=SPRING, now=NOW)
+    found = db.session.execute(text("SELECT id, occasion FROM message ORDER BY id")).all()
+    assert [row.occasion for row in found] == [row["occasion"] for row in rows]
+    for one in (row.id for row in found):
+        assert (one.version, one.variant) == (7, RFC_4122)
+        assert 0 <= (one.int >> 80) - (before.int >> 80) < 60_000
 
 
 def test_an_audience_is_planned_from_a_query(reader, template):
