@@ -23,11 +23,12 @@ from travellers import (
     traveller,
 )
 
-from crm.campaigns.journeys.jobs import next_tick
+from crm.campaigns.journeys.jobs import next_tick, next_untold, take_back
 from crm.campaigns.surveys import links
 from crm.coupons.benefits.jobs import grant
 from crm.db import db, transaction
 from crm.ids import uuid7
+from crm.queue import JOBS
 from crm.segments.baskets.jobs import baskets as build_baskets
 from crm.segments.next_purchase.jobs import usual_windows
 
@@ -506,3 +507,34 @@ def test_who_takes_no_marketing_is_skipped_where_the_gift_needs_a_word():
         ["opted_out"], ["opted_out"], ["open_case"],
     ]  # fmt: skip
     assert coupons_of(no) == coupons_of(back) == coupons_of(complains) == []
+
+
+def test_a_coupon_whose_message_was_not_to_be_sent_goes_back_by_night(admin: Api):
+    """Between the morning and the sending he opts out, or complains; a birthday gift stays."""
+    gift, greeting = coupon_template(stock=10), coupon_template(stock=10)
+    switch("member_day", days_of_month=[22], coupon_template=str(gift), points=3)
+    switch("birthday", coupon_template=str(greeting))
+    yes, no, used = traveller(), traveller(), traveller()
+    born = traveller(born=(11, 22), consents={})
+    ticked(MORNING)
+    for one in (no, used):
+        consent(one, "email.marketing", granted=False, at=MORNING)
+    with transaction():
+        db.session.execute(
+            text(
+                "UPDATE coupon SET state = 'reserved', reserved_for = 'cart', reserved_until = :u"
+                " WHERE member_id = :m"
+            ),
+            {"m": used, "u": NOON + DAY},
+        )
+    JOBS["messages.deliver"](MORNING)
+    assert [reason for *_, reason in messages(no)] == ["opted_out"]
+    assert next_untold(MORNING) == MORNING
+    assert take_back(MORNING) == 1
+    assert (next_untold(MORNING), take_back(MORNING)) == (None, 0)
+    assert [[state for _, state, _ in coupons_of(one)] for one in (yes, no, used, born)] == [
+        ["issued"], ["void"], ["reserved"], ["issued"],
+    ]  # fmt: skip
+    assert points_of(no) == 3
+    shown = admin.get(f"/coupon-templates/{gift}").get_json()
+    assert shown["issued"] == 2, "stock counts it no more"

@@ -56,3 +56,22 @@ def _run(code: str, now: datetime) -> int:
             done, after = running.step(code, after, now=now)
         handled += done
     return handled
+
+
+def next_untold(now: datetime) -> datetime | None:
+    """Now, where coupons wait to be taken back; else not before something happens."""
+    found = withdrawing.is_untold(now)
+    db.session.rollback()
+    return now if found else None
+
+
+@job("journeys.take_back", every="35 19 * * *", due_from=next_untold)
+def take_back(slot: datetime) -> int:
+    """Take back coupons whose members were not told of them after all; returns how many."""
+    whole = 0
+    while True:
+        with transaction():
+            done = withdrawing.take_back(now=clock.now())
+        whole += done
+        if done < withdrawing.MOST:
+            return whole

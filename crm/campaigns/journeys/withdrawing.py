@@ -1,4 +1,5 @@
-"""What was given and not told yet is taken back where its cause has gone: a refund, a purchase."""
+"""What was given is taken back where the member is not told: its cause has gone (a refund, a
+purchase), or the message was not to be sent."""
 
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,6 +24,19 @@ FOUND = """
     ORDER BY o.occasion
     LIMIT 1000
 """
+# A coupon that came to another member since, by a merge or from the pool, is his.
+UNTOLD = """
+    SELECT o.coupon_code
+    FROM journey_occasion o
+    JOIN message g ON g.occasion_key = message_occasion_key(o.occasion) AND g.state = 'suppressed'
+    JOIN coupon c ON c.code = o.coupon_code AND c.state = 'issued'
+        AND c.member_id = o.member_id AND c.occasion = o.occasion
+    WHERE o.journey = ANY (:journeys) AND o.state = 'given' AND o.at > :since
+      AND o.coupon_code IS NOT NULL
+    ORDER BY o.coupon_code
+    LIMIT :most
+"""
+MOST = 1000
 ANY = f"SELECT EXISTS ({FOUND})"
 
 
@@ -54,3 +68,21 @@ def withdraw(code: str, *, now: datetime) -> int:
     if codes:
         recalling.take_back(codes, reason=NOT_TOLD, now=now)
     return len(rows)
+
+
+def take_back(*, now: datetime) -> int:
+    """Take back coupons whose members were not told of them after all (they opted out, complained,
+    had had enough messages), where a gift is of no use without a word; returns how many, at most
+    `MOST`."""
+    codes = list(db.session.scalars(text(UNTOLD), _untold(now, MOST)))
+    return recalling.take_back(codes, reason=NOT_TOLD, now=now) if codes else 0
+
+
+def is_untold(now: datetime) -> bool:
+    """Whether `take_back` would find any."""
+    return db.session.execute(text(UNTOLD), _untold(now, 1)).first() is not None
+
+
+def _untold(now: datetime, most: int) -> dict[str, object]:
+    told = [code for code, one in directory.JOURNEYS.items() if one.must_be_told]
+    return {"journeys": told, "since": now - LOOKED_BACK, "most": most}
