@@ -1,12 +1,14 @@
 """A segmentation run at work. Only workers import this: numpy and scikit-learn are heavy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 from crm import clock
 from crm.db import transaction
+from crm.messages.desk import Desk
 from crm.points import programme
 from crm.segments import (
     assignments,
@@ -20,6 +22,7 @@ from crm.segments import (
 )
 from crm.segments.alone import alone
 from crm.segments.features import Population
+from crm.segments.hysteresis import Verdict
 from crm.segments.model import Model
 from crm.segments.models import SegmentationRun
 from crm.segments.parameters import Parameters
@@ -146,10 +149,20 @@ def _guests(revenue: int, of_members: int) -> dict[str, float]:
 
 
 def _assign(run: SegmentationRun, found: Segmentation) -> None:
+    """Write the moves, two parts at a time: no member is in two, and each is a transaction."""
     verdict = hysteresis.judge(found, Parameters.read(run.parameters).least_margin)
     parts = list(assignments.chunks(verdict))
-    for number, part in enumerate(parts, start=1):
+    with Desk() as desk:
+        for number in range(0, len(parts), 2):
+            beside = desk.ask(partial(_write, run.id, found, parts[number + 1 : number + 2]))
+            _write(run.id, found, parts[number : number + 1])
+            beside.result()
+            with transaction():
+                progress = GROUPED + (1 - GROUPED) * min(number + 2, len(parts)) / len(parts)
+                runs.advance(runs.working(run.id), "assigning", progress)
+
+
+def _write(run_id: UUID, found: Segmentation, parts: Sequence[Verdict]) -> None:
+    for part in parts:
         with transaction():
-            assignments.write(run.id, found, part)
-            progress = GROUPED + (1 - GROUPED) * number / len(parts)
-            runs.advance(runs.working(run.id), "assigning", progress)
+            assignments.write(run_id, found, part)
