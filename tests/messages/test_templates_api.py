@@ -231,6 +231,20 @@ def test_a_test_sent_twice_with_one_key_goes_once(admin: Api):
     assert first.get_json()["id"] == again.get_json()["id"]
 
 
+def test_a_test_may_be_of_an_earlier_version_and_of_none_that_is_not_there(admin: Api):
+    path = f"/templates/{made(admin)['id']}"
+    admin.put(path, {"languages": {"en": {"subject": "Changed", "text": "Changed"}}})
+    body = {"member": {"id": str(make_reader(name="Li"))}, "to": "me@example.test"}
+    said = {"variables": {"coupon": {"code": "A1"}}}
+    sent = admin.post(f"{path}/test-send", body | said | {"version": 1})
+    assert sent.status_code == 202, sent.data
+    assert sent.get_json()["template"]["version"] == 1
+    gone = admin.post(f"{path}/test-send", body | {"version": 3})
+    assert (gone.status_code, gone.get_json()["code"]) == (404, "template_not_found")
+    delivery.drain(5)
+    assert [one.subject for one in db.session.query(SandboxMessage)] == ["Hello Li"]
+
+
 @pytest.mark.parametrize(
     ("channel", "to", "code"),
     [
