@@ -21,6 +21,7 @@ from crm.http.principal import principal
 from crm.i18n import gettext
 from crm.members.models import Member
 from crm.messages.templates import store
+from crm.messages.templates.forms import HTML
 
 TESTED = N_("The test is on its way.")
 
@@ -30,12 +31,17 @@ def shown(found: Campaign, channel: str, recipients: Sequence[UUID]) -> dict[str
     return {
         "arms": list(campaign_figures.arm_names(found.id).values()),
         "member": _number(recipients),
-        "is_short": channel != "email",
+        "is_short": not any(_has_html(arm) for arm in drafts.arms_of(found.id)),
         "to": channel in ("email", "sms"),
         "may_test": principal().may("templates:write"),
         "languages": list(LANGUAGES.items()),
         "said": gettext(TESTED) if "tested" in request.args else "",
     }
+
+
+def _has_html(arm: CampaignArm) -> bool:
+    languages = store.languages_of(store.get(arm.template_id), arm.template_version)
+    return any(said.get(HTML) for said in languages.values())
 
 
 def _number(recipients: Sequence[UUID]) -> str:
