@@ -23,6 +23,7 @@ from bench import (
     planning,
     redeem,
     report,
+    sandbox,
     segments,
 )
 
@@ -206,6 +207,15 @@ def run_campaign(members: int, rounds: int, folder: Path | None) -> None:
 def run_forecast(members: int, folder: Path | None) -> None:
     """A night of next purchases and baskets beside plain counts, and suggestions to members."""
     _leave(forecast.run(members, folder))
+
+
+@main.command("sandbox")
+@click.option("--members", default=200, show_default=True)
+@click.option("--days", default=365, show_default=True)
+@FOLDER
+def run_sandbox(members: int, days: int, folder: Path | None) -> None:
+    """A year of a small shop in one move of the sandbox clock."""
+    _leave(sandbox.run(members, days, folder))
 
 
 @main.command("birthday")
