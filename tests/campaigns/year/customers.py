@@ -51,7 +51,9 @@ class Customers(World):
                 order.id = UUID(result["order_id"])
 
     def come_and_go(self, now: datetime, waiting: set[UUID]) -> None:
-        """What happens at a stop. Who has a reminder `waiting` may buy before he is told."""
+        """What happens at a stop, at most one thing to each member: what is told of one instant has
+        no order. Who has a reminder `waiting` may buy before he is told."""
+        others = []
         for one in self.everybody:
             due = [
                 category
@@ -61,7 +63,9 @@ class Customers(World):
             if one.id in waiting and self.dice.random() < 0.3:
                 due = due or [self.dice.choice(sorted(PRODUCTS))]
             elif self.dice.random() < 0.35:
-                continue  # later, or by then for the second time
+                due = []  # later, or by then for the second time
+            if not due:
+                others.append(one)
             for category in due[:1]:
                 self.order(one, category, now)
                 days = self.habits.get((one.id, category), (20, now))[0]
@@ -69,7 +73,7 @@ class Customers(World):
                 self.habits[one.id, category] = days, now + again
         self.tell(now)
         acts = (self.refund, self.complain, self.close, self.close, self.opt, self.opt)
-        for one in self.dice.sample(self.everybody, max(len(self.everybody) // 12, 2)):
+        for one in self.dice.sample(others, max(len(others) // 12, 2)):
             self.dice.choice(acts)(one, now)
 
 
