@@ -79,6 +79,8 @@ def answer(survey_id: UUID, given: Answer, *, now: datetime) -> Answered:
         lock_accounts([member_id])
         profiles.require(member_id, to_write=True)
     except MemberNotFound:
+        if find(survey_id, now=now).member_id != member_id:
+            raise _changed_hands() from None
         raise SurveyExpired() from None  # the record was erased: nobody is asked any more
     values = {
         "id": survey_id,
@@ -95,8 +97,13 @@ def answer(survey_id: UUID, given: Answer, *, now: datetime) -> Answered:
         db.session.execute(NOTE, {"id": survey_id, "granted": granted, "case": case_id})
     survey = find(survey_id, now=now)
     if survey.answered_at is None:
-        raise Busy(retry_after=1)  # it changed hands meanwhile: who asks again finds it there
+        raise _changed_hands()
     return Answered(survey, new=bool(taken))
+
+
+def _changed_hands() -> Busy:
+    """Its member was merged meanwhile: who asks again finds it with the other record."""
+    return Busy(retry_after=1)
 
 
 def _complain(survey: Survey, given: Answer, now: datetime) -> UUID:

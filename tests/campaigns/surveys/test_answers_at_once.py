@@ -6,6 +6,7 @@ from threading import Barrier
 import pytest
 from survey_paths import path
 
+from crm.campaigns.surveys import answering
 from crm.campaigns.surveys.models import Survey
 from crm.cases.models import Case
 from crm.db import db
@@ -70,3 +71,24 @@ def test_answers_among_merges_are_taken_once(app, person, asked, order, admin):
         owner = kept if codes[0] == 201 else gone
         assert (found.member_id, case.member_id) == (owner, owner)
         assert admin.get(f"/members/{owner}/points").get_json()["lifetime_earned"] >= 10
+
+
+def test_an_answer_that_read_the_survey_before_a_merge_counts_for_the_other_record(
+    app, person, asked, admin, monkeypatch
+):
+    kept, gone = person(), person()
+    survey = asked(gone, points=10)
+    find, finds, merged = answering.find, [], []
+
+    def merged_behind_it(survey_id, *, now):
+        finds.append(found := find(survey_id, now=now))
+        if len(finds) == 2:  # the first is the page's own
+            with ThreadPoolExecutor(1) as pool:
+                body = {"from": {"id": str(gone)}}
+                merged.append(pool.submit(admin.post, f"/members/{kept}/merge", body).result())
+        return found
+
+    monkeypatch.setattr(answering, "find", merged_behind_it)
+    answer = app.test_client().post(path(survey), data={"rating": "5"})
+    assert (merged[0].status_code, answer.status_code) == (201, 200)
+    assert admin.get(f"/members/{kept}/points").get_json()["lifetime_earned"] == 10
