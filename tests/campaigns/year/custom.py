@@ -25,7 +25,12 @@ from obvious import (
 from rhythms import Rhythm, Window, kept, rhythm_of, windows
 
 DAY = timedelta(days=1)
-NIGHTS = {"windows": time(18, 40), "chances": time(18, 45), "baskets": time(18, 50)}  # UTC
+NIGHTS = {
+    "windows": time(18, 40),
+    "chances": time(18, 45),
+    "baskets": time(18, 50),
+    "untold": time(19, 35),
+}  # UTC
 LADDER = (("silver", 200_000), ("gold", 450_000))
 COUNTED_MONTHS, VALID_MONTHS, WARNED = 2, 1, 10
 EVENING, SKIP_ABOVE, REST, STILL_NEW = time(21), 50, 10 * DAY, 3
@@ -166,6 +171,14 @@ def taken_back(one: Life, given_at: datetime, end: datetime) -> bool:
 def morning_after(one: Life, evening: datetime) -> datetime:
     """Marketing waits for the morning."""
     return at_nine(one.zone, day_of(one, evening) + DAY)
+
+
+def has_lost_his_coupon(one: Life, given_at: datetime, end: datetime) -> bool:
+    """Whether his coupon is taken back: he bought before he was told, or could not be told; then it
+    goes in the next night."""
+    if of_reminder(one, given_at, end).state == "suppressed":
+        return any(nights("untold", morning_after(one, given_at), end))
+    return taken_back(one, given_at, end)
 
 
 def of_reminder(one: Life, given_at: datetime, end: datetime) -> Told:

@@ -25,10 +25,10 @@ from custom import (
     Chance,
     Occasion,
     Store,
+    has_lost_his_coupon,
     nights,
     occasions,
     of_reminder,
-    taken_back,
 )
 from customers import Customers
 from lives import Life
@@ -139,7 +139,7 @@ def test_everybody_is_reminded_and_warned_as_an_obvious_planner_says(world: Cust
         assert what_came(one) == {words: item.came for words, item in planned.items()}
         assert what_was_told(one) == told
         assert coupons(one) == {
-            words: taken_back(one, item.at, end)
+            words: has_lost_his_coupon(one, item.at, end)
             for words, item in planned.items()
             if words.startswith("repurchase") and item.came.state == "given"
         }
