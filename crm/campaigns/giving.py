@@ -92,16 +92,12 @@ def give(
     if template_id is not None and left:
         codes = {place: one.code for place, one in coupons.items() if isinstance(one, Coupon)}
         said = _variables(wanted, left, codes, now)
-        zone = str(rulebook.load().programme_at(now).zone)
-        by_template: dict[UUID, list[int]] = defaultdict(list)
+        messages: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
         for place in left:
-            by_template[wanted[place].template_id or template_id].append(place)
-        for template, places in by_template.items():
-            planning.plan_many(
-                [_message(wanted[place], said[place]) for place in places],
-                template_id=template, version=version if template == template_id else None,
-                source=source, now=now, priority=priority, zone=zone,
-            )  # fmt: skip
+            one = wanted[place]
+            messages[one.template_id or template_id].append(_message(one, said[place]))
+        versions = {template_id: version}
+        _tell(messages, versions, source, priority, now)
     return [
         Given(refused=refused[place])
         if place in refused
@@ -112,6 +108,22 @@ def give(
 
 def _code(found: Coupon | Refused | None) -> str | None:
     return found.code if isinstance(found, Coupon) else None
+
+
+def _tell(
+    messages: Mapping[UUID, Sequence[dict[str, Any]]],
+    versions: Mapping[UUID, int | None],
+    source: Source,
+    priority: int,
+    now: datetime,
+) -> None:
+    """Plan the messages of each template: in the version named, else in its newest."""
+    zone = str(rulebook.load().programme_at(now).zone)
+    for template, rows in messages.items():
+        planning.plan_many(
+            rows, template_id=template, version=versions.get(template), source=source, now=now,
+            priority=priority, zone=zone,
+        )  # fmt: skip
 
 
 def _coupons(
