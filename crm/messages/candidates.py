@@ -14,15 +14,21 @@ from sqlalchemy import TextClause, text
 from crm.db import db
 from crm.messages.states import ADDRESS, CONSENT, PURPOSES
 
-# Whom it goes to: a service message for a record that was merged to the one that lives on;
-# marketing does not, for that one gets his own.
-WHOSE = {
-    "marketing": "JOIN member m ON m.id = b.member_id",
-    "service": """
-        JOIN member own ON own.id = b.member_id
-        JOIN member m ON m.id = CASE WHEN own.status = 'merged' THEN own.merged_into
-                                     ELSE own.id END""",
-}
+# Occasions name the member, so that of another record of his is the same words with its id.
+SAME_OF = "message_occasion_key(replace(b.occasion, b.member_id::text, {other}::text))"
+# A person with two records is told once. What the record that lives on has of his own goes before
+# what comes with another, unless it came to nothing; of several that come, the first.
+TOLD_TWICE = f"""
+    own.status = 'merged' AND EXISTS (
+        SELECT FROM message o
+        WHERE o.occasion_key = {SAME_OF.format(other="m.id")} AND o.id <> b.id
+          AND o.state NOT IN ('suppressed', 'cancelled'))
+    OR EXISTS (
+        SELECT FROM member x
+        JOIN message o ON o.occasion_key = {SAME_OF.format(other="x.id")} AND o.id <> b.id
+        WHERE x.merged_into = m.id AND (
+            o.state IN ('sending', 'sent', 'delivered', 'unknown')
+            OR o.state = 'waiting' AND own.status = 'merged' AND o.id < b.id))"""  # noqa: S608
 AGREES = {
     "marketing": """EXISTS (
         SELECT FROM member_consent c
@@ -61,8 +67,8 @@ TAKE = """
                WHEN s.state = 'stopped' THEN 'stopped'
                WHEN s.state = 'paused' THEN 'paused'
                WHEN b.not_after <= :now THEN 'expired'
-               WHEN m.status = 'merged' THEN 'duplicate_person'
                WHEN m.status <> 'active' THEN 'member_erased'
+               WHEN {told_twice} THEN 'duplicate_person'
                WHEN b.source_type = 'test' AND a.value IS NOT NULL THEN 'go'
                WHEN NOT {agrees} THEN 'opted_out'
                WHEN a.value IS NULL THEN 'no_address'
@@ -74,7 +80,10 @@ TAKE = """
                ELSE 'by_the_clock'
            END AS verdict,
            {may_count} AS may_count, {blocked} AS blocked, s.reason AS stopped_for
-    FROM b {whose}
+    FROM b
+    JOIN member own ON own.id = b.member_id
+    -- Of a record that was merged to the one that lives on.
+    JOIN member m ON m.id = CASE WHEN own.status = 'merged' THEN own.merged_into ELSE own.id END
     LEFT JOIN store h ON h.code = m.home_store
     LEFT JOIN message_source s ON s.type = b.source_type AND s.id = b.source_id
     LEFT JOIN LATERAL (
@@ -124,7 +133,7 @@ class Candidate(NamedTuple):
 def _statement(purpose: str) -> TextClause:
     return text(
         TAKE.format(
-            whose=WHOSE[purpose],
+            told_twice=TOLD_TWICE,
             agrees=AGREES[purpose],
             may_count=MAY_COUNT[purpose],
             blocked=BLOCKED[purpose],

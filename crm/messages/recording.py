@@ -42,9 +42,11 @@ RECORD = text("""
            -- a receipt was faster than this record of what it is about
            OR (m.state IN ('delivered', 'failed') AND m.sent_at IS NULL))))
     RETURNING m.member_id, m.local_day, m.state, m.purpose)
-    SELECT n.whole, done.* FROM (SELECT count(*) AS whole FROM done) AS n
+    SELECT n.whole, done.local_day, coalesce(p.merged_into, done.member_id) AS member_id
+    FROM (SELECT count(*) AS whole FROM done) AS n
     LEFT JOIN done ON done.purpose = 'marketing' AND done.local_day IS NOT NULL
                   AND done.state IN ('failed', 'waiting', 'suppressed')
+    LEFT JOIN member p ON p.id = done.member_id  -- who was merged is counted as the one he is now
 """)
 
 NOTE = text("""

@@ -63,6 +63,7 @@ def _merge(from_id: UUID, into_id: UUID, actor: str, now: datetime) -> MemberMer
         "points": points._asdict(),
         "orders": count,
         "coupons": coupons.move(from_id, into_id),
+        "messages": messages.move(from_id, into_id),
         "cases": cases.move(from_id, into_id),
         "tier": merged_tiers.join(from_id, into_id, now),
     }
@@ -105,7 +106,7 @@ def _part(merge: MemberMerge, gone: Member, kept: Member, actor: str, now: datet
     )
     profile.give_back(merge, gone, kept, now=now)
     coupons.give_back(*pair)
-    messages.give_back(*pair, since=merge.at, now=now)
+    messages.give_back(*pair, moved.get("messages", []), since=merge.at, now=now)
     cases.give_back(*pair)
     surveys.give_back(*pair)
     orders.give_back(merge.id, *pair, seqs, zone=_zone(gone.id, now), now=now)

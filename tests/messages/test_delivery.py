@@ -120,17 +120,6 @@ def test_an_erased_member_gets_nothing(reader, template, purpose):
     assert went(message) == "suppressed: member_erased"
 
 
-def test_of_a_merged_record_service_goes_to_the_one_that_lives_on(reader, template):
-    gone, kept = reader(zone="Pacific/Auckland"), reader(email="kept@b.test", name="Lin")
-    news = plan(gone, template(), "news")
-    receipt = plan(gone, template(purpose="service"), "receipt")
-    become(gone, "merged", into=kept)
-    delivery.drain(5)
-    assert (went(news), went(receipt)) == ("suppressed: duplicate_person", "sent")
-    (row,) = kept_in_sandbox()
-    assert (row.address, row.subject, row.member_id) == ("kept@b.test", "Hello Lin", kept)
-
-
 def test_a_member_with_an_open_case_gets_service_messages_only(reader, template):
     member = reader()
     news = plan(member, template(), "news")

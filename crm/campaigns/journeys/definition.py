@@ -97,7 +97,8 @@ class Journey:
     reached is skipped, for the gift is of no use without a word. `stops_on_case`: so is who
     waits for an answer to a complaint. `for_all`: it finds all members at once. `prepare`: what is
     written for those who get something before they do; a dry run leaves it out. `withdrawn`: a
-    query on an occasion `o` whose message waits, for the `reason` why it is not to go any more.
+    query on an occasion `o` whose message waits for `person.id`, for the `reason` why it is not to
+    go any more.
     """
 
     code: str

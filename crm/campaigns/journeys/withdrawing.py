@@ -19,6 +19,8 @@ FOUND = """
     SELECT o.occasion, o.coupon_code, w.reason
     FROM journey_occasion o
     JOIN message g ON g.occasion_key = message_occasion_key(o.occasion) AND g.state = 'waiting'
+    JOIN LATERAL (
+        SELECT coalesce(merged_into, id) AS id FROM member WHERE id = o.member_id) person ON true
     JOIN LATERAL ({why}) w ON w.reason IS NOT NULL
     WHERE o.journey = :journey AND o.state = 'given' AND o.at > :since AND o.occasion IS NOT NULL
     ORDER BY o.occasion

@@ -35,7 +35,7 @@ SQL = f"""
 
 WITHDRAWN = """
     SELECT CASE WHEN r.status = 'cancelled' OR r.refunded > 0 THEN 'order_refunded'
-                WHEN EXISTS (SELECT FROM message_block b WHERE b.member_id = o.member_id
+                WHEN EXISTS (SELECT FROM message_block b WHERE b.member_id = person.id
                                 AND b.reason = 'open_case') THEN 'open_case' END AS reason
     FROM orders r WHERE r.id = CAST(o.ref AS uuid)
 """

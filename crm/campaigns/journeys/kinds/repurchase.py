@@ -44,7 +44,7 @@ SQL = f"""
 
 WITHDRAWN = """
     SELECT 'no_longer_due' AS reason FROM purchase_summary p
-    WHERE p.member_id = o.member_id AND p.last_paid_at > o.at
+    WHERE p.member_id = person.id AND p.last_paid_at > o.at
 """
 
 
