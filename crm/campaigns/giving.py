@@ -63,6 +63,15 @@ class Given:
     refused: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """By which template, in which version (None: the newest), and by which one instead."""
+
+    template: UUID
+    version: int | None = None
+    fallback: UUID | None = None
+
+
 def give(
     wanted: Sequence[Wanted],
     *,
@@ -73,13 +82,15 @@ def give(
     version: int | None = None,
     priority: int = 0,
     reason: str | None = None,
+    fallback_template_id: UUID | None = None,
 ) -> list[Given]:
     """Give all of these, in the caller's transaction; outcomes in their order.
 
     A handful of statements for any number; a thousand at a time are meant. Who can't have his
     coupon gets nothing, and is told nothing. `source` stands on coupons and messages, `activity`
-    and `reason` on the points. `template_id` None: nobody is told. Raises `TemplateNotFound` of
-    messages, and `Contended` as `issuing.issue` does.
+    and `reason` on the points. `template_id` None: nobody is told. `fallback_template_id` tells
+    those whom `template_id` turns out not to reach. Raises `TemplateNotFound` of messages, and
+    `Contended` as `issuing.issue` does.
     """
     if any(one.points for one in wanted):
         # Accounts before coupon templates: the order in which everybody locks them.
@@ -96,8 +107,9 @@ def give(
         for place in left:
             one = wanted[place]
             messages[one.template_id or template_id].append(_message(one, said[place]))
-        versions = {template_id: version}
-        _tell(messages, versions, source, priority, now)
+        said_in = {one: Telling(one) for one in messages}
+        said_in[template_id] = Telling(template_id, version, fallback_template_id)
+        _tell(messages, said_in, source, priority, now)
     return [
         Given(refused=refused[place])
         if place in refused
@@ -112,17 +124,18 @@ def _code(found: Coupon | Refused | None) -> str | None:
 
 def _tell(
     messages: Mapping[UUID, Sequence[dict[str, Any]]],
-    versions: Mapping[UUID, int | None],
+    said_in: Mapping[UUID, Telling],
     source: Source,
     priority: int,
     now: datetime,
 ) -> None:
-    """Plan the messages of each template: in the version named, else in its newest."""
+    """Plan the messages of each template."""
     zone = str(rulebook.load().programme_at(now).zone)
     for template, rows in messages.items():
+        said = said_in[template]
         planning.plan_many(
-            rows, template_id=template, version=versions.get(template), source=source, now=now,
-            priority=priority, zone=zone,
+            rows, template_id=template, version=said.version, source=source, now=now,
+            priority=priority, zone=zone, fallback_template_id=said.fallback,
         )  # fmt: skip
 
 

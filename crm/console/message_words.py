@@ -75,6 +75,7 @@ REASONS = {
 }
 EVENTS = {
     "not_taken": N_("the provider did not take it"),
+    "fell_back": N_("told by another channel instead"),
     "delivered": N_("arrived"),
     "failed": N_("did not arrive"),
     "bounced": N_("bounced for good"),

@@ -58,10 +58,12 @@ class Wording:
 INSERT = """
     INSERT INTO message (
         id, member_id, occasion, occasion_key, channel, purpose, priority,
-        template_id, template_version, variables, source_type, source_id, zone,
-        state, reason, due_at, not_after, created_at, finished_at)
+        template_id, template_version, fallback_template_id, fallback_version,
+        variables, source_type, source_id, zone, state, reason,
+        due_at, not_after, created_at, finished_at)
     SELECT uuid7_in_order(:stamp + row_number() OVER (), p.key), p.member_id, p.occasion, p.key,
            :channel, :purpose, :priority, CAST(:template_id AS uuid), CAST(:version AS integer),
+           CAST(:fallback_id AS uuid), CAST(:fallback_version AS integer),
            coalesce(p.variables, '{{}}'), :source_type, :source_id, :zone,
            coalesce(p.state, 'waiting'), p.reason, coalesce(p.due_at, :now), p.not_after, :now,
            CASE WHEN coalesce(p.state, 'waiting') <> 'waiting' THEN CAST(:now AS timestamptz) END
@@ -147,15 +149,21 @@ def plan_many(
     zone: str | None = None,
     channel: str = "email",
     purpose: str = "marketing",
+    fallback_template_id: UUID | None = None,
 ) -> int:
     """Plan one message per row in one statement; returns how many occasions were new.
 
     A row: member_id, occasion, and maybe variables, due_at, not_after; `state` and `reason` for
     members who get none (`holdout`, `suppressed`). Without a template all rows must be such;
-    `channel` and `purpose` then say what they would have got.
+    `channel` and `purpose` then say what they would have got. `fallback_template_id`, of another
+    channel, says it to whom the first turns out not to reach (`crm.messages.falling_back`).
     """
     said = _said(template_id, channel, purpose, version)
-    return _planned(GIVEN, {"rows": as_rows(rows)}, said, source, priority, zone, now)
+    values: dict[str, Any] = {"rows": as_rows(rows)}
+    if fallback_template_id is not None:
+        second = _usable(fallback_template_id)
+        values |= {"fallback_id": second.template_id, "fallback_version": second.version}
+    return _planned(GIVEN, values, said, source, priority, zone, now)
 
 
 def plan_select(
@@ -232,6 +240,8 @@ def _values(
     return {
         "template_id": said.template_id,
         "version": said.version,
+        "fallback_id": None,
+        "fallback_version": None,
         "channel": said.channel,
         "purpose": said.purpose,
         "source_type": source.type,

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from crm.db import as_rows, db
-from crm.messages import eligibility, suppressions
+from crm.messages import eligibility, falling_back, suppressions
 from crm.messages.channels.provider import (
     Accepted,
     Ambiguous,
@@ -94,12 +94,10 @@ def record(
     done = db.session.execute(RECORD, {"rows": as_rows(rows), "now": now}).all()
     _uncount([row for row in done if row.member_id is not None])
     _note(pairs, now)
-    bad = [
-        one.address
-        for one, outcome in pairs
-        if isinstance(outcome, Refused) and outcome.bad_address and one.address
-    ]
-    suppressions.add(channel, bad, scope="all", reason="bounced", now=now)
+    bad = [one for one, outcome in pairs if isinstance(outcome, Refused) and outcome.bad_address]
+    addresses = [one.address for one in bad if one.address]
+    suppressions.add(channel, addresses, scope="all", reason="bounced", now=now)
+    falling_back.fall_back([one.id for one in bad], now=now)
     return done[0].whole
 
 

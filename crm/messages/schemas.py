@@ -41,7 +41,7 @@ class TemplateRefOut(Schema):
 
 
 class MessageEventOut(Schema):
-    """What happened to a message: not_taken, delivered, bounced, opened, clicked, opted_out …"""
+    """What happened to a message: not_taken, fell_back, delivered, bounced, opened, clicked …"""
 
     kind = fields.Text()
     at = fields.Instant()

@@ -83,7 +83,7 @@ def _handle(switched: Switched, rows: Sequence[Due], now: datetime) -> None:
     given = giving.give(
         [_wanted(rows[place], decisions[place]) for place in places],
         source=journey.source, activity=journey.code, template_id=settings["template"], now=now,
-        priority=journey.priority,
+        priority=journey.priority, fallback_template_id=settings["fallback_template"],
     )  # fmt: skip
     came: dict[int, Given] = dict(zip(places, given, strict=True))
     _write(

@@ -31,6 +31,7 @@ EMPTY = text("'{}'")
 class Message(Base):
     """What is told one member once. `occasion` says why, in words that are unique for life.
 
+    `fallback_template_id` says it by another channel if the first reaches nobody when it goes.
     `variables` fill the template together with the member's own fields. `zone` counts for members
     that have none. Times: `due_at` not before (None while its source is paused), `not_after` too
     late. `fence` grows with each attempt, so that only the newest may record what came of it.
@@ -68,6 +69,8 @@ class Message(Base):
     priority: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     template_id: Mapped[UUID | None]
     template_version: Mapped[int | None]
+    fallback_template_id: Mapped[UUID | None]
+    fallback_version: Mapped[int | None]
     variables: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=EMPTY)
     source_type: Mapped[str]
     source_id: Mapped[str]
@@ -107,7 +110,7 @@ class MessageFlight(Base):
 
 
 class MessageEvent(Base):
-    """What happened to a message after it was sent: delivered, bounced, opened, clicked,
+    """What happened to a message: not_taken, fell_back, delivered, bounced, opened, clicked,
     complained, replied, opted_out. An event that a provider tells twice is one row."""
 
     __tablename__ = "message_event"
