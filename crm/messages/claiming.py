@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from crm.config import Config
 from crm.db import as_rows, config, db
-from crm.messages import candidates, eligibility, facts, falling_back, wording
+from crm.messages import candidates, eligibility, facts, falling_back, untold, wording
 from crm.messages.candidates import Candidate
 from crm.messages.channels.provider import Outgoing
 from crm.messages.eligibility import Verdict
@@ -122,6 +122,7 @@ class Claimer:
             db.session.execute(PUT_ASIDE, {"rows": as_rows(aside), "now": now})
             gone = [one["id"] for one in aside if one["reason"] in falling_back.BAD_ADDRESS]
             falling_back.fall_back(gone, now=now)
+            untold.tell([one["id"] for one in aside if one["state"] == State.SUPPRESSED], now)
         eligibility.count(days)
         if outgoing:
             values = {"provider": self.provider, "lease": settings.message_lease_seconds}

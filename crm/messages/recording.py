@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from crm.db import as_rows, db
-from crm.messages import eligibility, falling_back, suppressions
+from crm.messages import eligibility, falling_back, suppressions, untold
 from crm.messages.channels.provider import (
     Accepted,
     Ambiguous,
@@ -98,6 +98,7 @@ def record(
     addresses = [one.address for one in bad if one.address]
     suppressions.add(channel, addresses, scope="all", reason="bounced", now=now)
     falling_back.fall_back([one.id for one in bad], now=now)
+    untold.tell([one.id for one, outcome in pairs if isinstance(outcome, Withdrawn)], now)
     return done[0].whole
 
 

@@ -509,7 +509,11 @@ def test_who_takes_no_marketing_is_skipped_where_the_gift_needs_a_word():
     assert coupons_of(no) == coupons_of(back) == coupons_of(complains) == []
 
 
-def test_a_coupon_whose_message_was_not_to_be_sent_goes_back_by_night(admin: Api):
+UNTOLD = text("SELECT args FROM task WHERE job = 'journeys.untold'")
+
+
+@pytest.mark.parametrize("by", ["task", "night"])
+def test_a_coupon_whose_message_was_not_to_be_sent_goes_back(admin: Api, by):
     """Between the morning and the sending he opts out, or complains; a birthday gift stays."""
     gift, greeting = coupon_template(stock=10), coupon_template(stock=10)
     switch("member_day", days_of_month=[22], coupon_template=str(gift), points=3)
@@ -530,7 +534,9 @@ def test_a_coupon_whose_message_was_not_to_be_sent_goes_back_by_night(admin: Api
     JOBS["messages.deliver"](MORNING)
     assert [reason for *_, reason in messages(no)] == ["opted_out"]
     assert next_untold(MORNING) == MORNING
-    assert take_back(MORNING) == 1
+    (told,) = db.session.scalars(UNTOLD)
+    assert [JOBS["journeys.untold"](*told) if by == "task" else take_back(MORNING)] == [1]
+    assert JOBS["journeys.untold"](*told) == 0, "once"
     assert (next_untold(MORNING), take_back(MORNING)) == (None, 0)
     assert [[state for _, state, _ in coupons_of(one)] for one in (yes, no, used, born)] == [
         ["issued"], ["void"], ["reserved"], ["issued"],

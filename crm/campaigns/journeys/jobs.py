@@ -1,11 +1,15 @@
 """The clock of journeys. Any number of schedulers and workers, killed at any point: once each."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from crm import clock
 from crm.campaigns.journeys import coming, due, running, switching, withdrawing
 from crm.db import db, transaction
+from crm.ids import uuid7
+from crm.messages import untold
 from crm.queue import job
 
 logger = logging.getLogger(__name__)
@@ -58,6 +62,20 @@ def _run(code: str, now: datetime) -> int:
     return handled
 
 
+@job("journeys.untold")
+def take_back_of(messages: list[str]) -> int:
+    """Take back the coupons of messages that were just suppressed; returns how many."""
+    with transaction():
+        return withdrawing.take_back(among=[UUID(one) for one in messages], now=clock.now())
+
+
+def _hear(messages: Sequence[UUID], now: datetime) -> None:
+    take_back_of.put([str(one) for one in messages], key=f"journeys.untold:{uuid7()}")
+
+
+untold.ask("journey", _hear)
+
+
 def next_untold(now: datetime) -> datetime | None:
     """Now, where coupons wait to be taken back; else not before something happens."""
     found = withdrawing.is_untold(now)
@@ -67,7 +85,7 @@ def next_untold(now: datetime) -> datetime | None:
 
 @job("journeys.take_back", every="35 19 * * *", due_from=next_untold)
 def take_back(slot: datetime) -> int:
-    """Take back coupons whose members were not told of them after all; returns how many."""
+    """Take back what `journeys.untold` could not, should there be any; returns how many."""
     whole = 0
     while True:
         with transaction():

@@ -1,8 +1,10 @@
 """What was given is taken back where the member is not told: its cause has gone (a refund, a
 purchase), or the message was not to be sent."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
@@ -29,8 +31,7 @@ FOUND = """
 # A coupon that came to another member since, by a merge or from the pool, is his.
 UNTOLD = """
     SELECT o.coupon_code
-    FROM journey_occasion o
-    JOIN message g ON g.occasion_key = message_occasion_key(o.occasion) AND g.state = 'suppressed'
+    FROM {found} AND g.state = 'suppressed'
     JOIN coupon c ON c.code = o.coupon_code AND c.state = 'issued'
         AND c.member_id = o.member_id AND c.occasion = o.occasion
     WHERE o.journey = ANY (:journeys) AND o.state = 'given' AND o.at > :since
@@ -38,6 +39,18 @@ UNTOLD = """
     ORDER BY o.coupon_code
     LIMIT :most
 """
+LATELY = text(
+    UNTOLD.format(
+        found="journey_occasion o JOIN message g ON "
+        "g.occasion_key = message_occasion_key(o.occasion)"
+    )
+)
+AMONG = text(
+    UNTOLD.format(
+        found="message g JOIN journey_occasion o ON "
+        "g.id = ANY (:messages) AND o.key = journey_occasion_key(g.occasion)"
+    )
+)
 MOST = 1000
 ANY = f"SELECT EXISTS ({FOUND})"
 
@@ -72,17 +85,22 @@ def withdraw(code: str, *, now: datetime) -> int:
     return len(rows)
 
 
-def take_back(*, now: datetime) -> int:
+def take_back(*, among: Sequence[UUID] | None = None, now: datetime) -> int:
     """Take back coupons whose members were not told of them after all (they opted out, complained,
     had had enough messages), where a gift is of no use without a word; returns how many, at most
-    `MOST`."""
-    codes = list(db.session.scalars(text(UNTOLD), _untold(now, MOST)))
+    `MOST`. `among`: those of these messages; else of all lately."""
+    values = _untold(now, MOST)
+    if among is None:
+        found = db.session.scalars(LATELY, values)
+    else:
+        found = db.session.scalars(AMONG, values | {"messages": list(among)})
+    codes = list(found)
     return recalling.take_back(codes, reason=NOT_TOLD, now=now) if codes else 0
 
 
 def is_untold(now: datetime) -> bool:
     """Whether `take_back` would find any."""
-    return db.session.execute(text(UNTOLD), _untold(now, 1)).first() is not None
+    return db.session.execute(LATELY, _untold(now, 1)).first() is not None
 
 
 def _untold(now: datetime, most: int) -> dict[str, object]:
