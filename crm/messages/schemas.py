@@ -99,10 +99,10 @@ class SandboxQuery(PageQuery):
 
 
 class SandboxMessageOut(Schema):
-    """What would have been sent."""
+    """What would have been sent; mail to staff has no member."""
 
     id = fields.Id()
-    member_id = fields.Id()
+    member_id = fields.Id(allow_none=True)
     channel = fields.Choice(*CHANNELS)
     address = fields.Text(allow_none=True)
     locale = fields.Text()

@@ -1,5 +1,6 @@
 """Mail to people who work here. It is no message to a member: it has no row, no consent and no
-hours, and whoever sends it sees to it that it is sent once (a task with a key)."""
+hours, and whoever sends it sees to it that it is sent once (a task with a key). The sandbox shows
+it among what would have been sent."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -46,5 +46,5 @@ def move_clock(body):
 @blp.arguments(SandboxQuery, location="query")
 @blp.response(200, SandboxPage)
 def list_sandbox_messages(query):
-    """What would have been sent to members, newest first."""
+    """What would have been sent, newest first: to members, and mail to staff."""
     return reading.sandbox_page(query["member"], limit=query["limit"], cursor=query["cursor"])

@@ -164,3 +164,15 @@ def test_a_shop_without_a_mail_server_has_its_history_alone(late, overdue, now, 
     assert overdue(now + HOUR) == 1
     assert tasks() == []
     assert tell_owner(case["id"], (now + HOUR).isoformat()) is False
+
+
+def test_the_sandbox_shows_it_among_what_would_have_been_sent(admin, late, overdue, now):
+    case = late(subject="Broken cup")
+    overdue(now + HOUR)
+    assert work() == [True]
+    assert tell_owner(case["id"], (now + HOUR).isoformat()) is True, "shown once all the same"
+    (one,) = admin.get("/sandbox/messages").get_json()["data"]
+    assert (one["member_id"], one["channel"]) == (None, "email")
+    assert one["address"].startswith("manager.")
+    assert one["subject"] == "Overdue: Broken cup"
+    assert f"/console/cases/{case['id']}" in one["text"]

@@ -13,11 +13,12 @@ from crm.messages.channels.provider import Accepted, Outcome, Outgoing
 KEEP = text("""
     INSERT INTO sandbox_message (id, member_id, channel, address, locale, subject, text, html,
                                  headers, at)
-    SELECT r.id, r.member_id, m.channel, r.address, r.locale, r.subject, r.text, r.html,
-           r.headers, :now
+    -- Mail to staff is no message to a member: it has no row.
+    SELECT r.id, CASE WHEN m.id IS NOT NULL THEN r.member_id END, coalesce(m.channel, 'email'),
+           r.address, r.locale, r.subject, r.text, r.html, r.headers, :now
     FROM json_to_recordset(CAST(:rows AS json)) AS r (id uuid, member_id uuid, address text,
         locale text, subject text, text text, html text, headers jsonb)
-    JOIN message m ON m.id = r.id
+    LEFT JOIN message m ON m.id = r.id
     ON CONFLICT (id) DO NOTHING
 """)
 

@@ -151,13 +151,14 @@ class MessageCount(Base):
 
 
 class SandboxMessage(Base):
-    """What would have been sent, and is shown instead; the id is the message's."""
+    """What would have been sent, and is shown instead; the id is the message's. Mail to staff has
+    no member."""
 
     __tablename__ = "sandbox_message"
     __table_args__ = (Index("ix_sandbox_message_member", "member_id", "id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    member_id: Mapped[UUID]
+    member_id: Mapped[UUID | None]
     channel: Mapped[str]
     address: Mapped[str | None]
     locale: Mapped[str]
