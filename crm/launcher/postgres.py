@@ -13,7 +13,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from . import accounts, memory
+from . import accounts, machine
 from .binaries import postgres_programs
 from .errors import CannotStart
 from .homes import Home
@@ -93,7 +93,7 @@ class Postgres:
 
     def program(self) -> Program:
         """The server. SIGINT lets it end its connections, write all down and stop."""
-        lasting = _LASTING_SETTINGS | memory.for_postgres(memory.usable())
+        lasting = _LASTING_SETTINGS | machine.for_postgres(machine.memory(), machine.processors())
         settings = _SETTINGS | (lasting if self._lasting else _PASSING_SETTINGS)
         settings["unix_socket_directories"] = str(self._socket)
         return Program(

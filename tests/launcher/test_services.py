@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 
-from crm.launcher import homes, memory, services
+from crm.launcher import homes, machine, services
 from crm.launcher.errors import CannotStart
 
 from .installation import REPOSITORY, open_folder, wait_until
@@ -54,7 +54,7 @@ def test_durable_services_keep_what_was_written_and_have_their_share_of_memory(h
         assert redis.from_url(redis_url).get("kept") == b"yes"
         with psycopg.connect(database_url) as connection:
             assert connection.execute("SELECT fsync FROM kept").fetchone() == ("on",)
-            given = memory.for_postgres(memory.usable())
+            given = machine.for_postgres(machine.memory(), machine.processors())
             names = connection.execute(
                 "SELECT name, pg_size_bytes(current_setting(name)) = pg_size_bytes(said) "
                 "FROM unnest(%s::text[], %s::text[]) AS s (name, said)",
