@@ -32,7 +32,6 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "max_connections": "100",
     "random_page_cost": "1.1",  # made for solid-state disks
-    "wal_compression": "on",
     "jit": "off",  # compiling costs short statements more than it saves
 }
 _LASTING_SETTINGS = {
