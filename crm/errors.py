@@ -14,6 +14,22 @@ def N_(text: str) -> str:
     return text
 
 
+class Plural(str):
+    """A text that counts: itself the form for many; `one` the form where the fact `by` is 1."""
+
+    __slots__ = ("by", "one")
+
+    def __str__(self) -> str:
+        return self  # as `str()` would make a plain text of it
+
+
+def NN_(one: str, many: str, by: str) -> Plural:
+    """Mark a text for translation whose fact `by` stands before a noun, in its two forms."""
+    found = Plural(many)
+    found.one, found.by = one, by
+    return found
+
+
 class Refused(Exception):
     """The state of things does not allow it (409). Deterministic: a replay answers the same."""
 
@@ -59,14 +75,22 @@ class TooMany(Refused):
     """Slow down (429); `retry_after` in seconds."""
 
     code, status = "too_many_requests", 429
-    detail = N_("Too many tries. Try again in {retry_after} seconds.")
+    detail = NN_(
+        "Too many tries. Try again in {retry_after} second.",
+        "Too many tries. Try again in {retry_after} seconds.",
+        "retry_after",
+    )
 
 
 class Busy(Refused):
     """The database is away or overloaded (503); `retry_after` in seconds."""
 
     code, status = "unavailable", 503
-    detail = N_("The service is not available right now. Try again in {retry_after} seconds.")
+    detail = NN_(
+        "The service is not available right now. Try again in {retry_after} second.",
+        "The service is not available right now. Try again in {retry_after} seconds.",
+        "retry_after",
+    )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 They are compiled in memory at start, so that no compiled file is ever out of date.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-from crm.errors import N_
+from crm.errors import N_, NN_, Plural
 
-__all__ = ["LOCALES", "N_", "choose", "gettext", "locale", "ngettext", "use"]
+__all__ = ["LOCALES", "NN_", "N_", "choose", "form", "gettext", "locale", "ngettext", "use"]
 
 LOCALES = ("en", "zh-Hans", "zh-Hant")
 FOLDER = Path(__file__).parent / "translations"
@@ -63,6 +63,15 @@ def ngettext(one: str, many: str, count: int) -> str:
         return one if count == 1 else many
     found = catalogue(locale()).get(one, many)
     return found if isinstance(found, str) else found[-1]
+
+
+def form(text: str, facts: Mapping[str, object]) -> str:
+    """`text` in the current language; of one that counts (`NN_`) the form for its fact, which may
+    be a number as people read it, with a sign."""
+    if not isinstance(text, Plural):
+        return gettext(text)
+    is_one = str(facts.get(text.by)).lstrip("+-−") == "1"
+    return ngettext(text.one, text, 1 if is_one else 2)
 
 
 def choose(header: str | None) -> str:

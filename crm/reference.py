@@ -133,8 +133,8 @@ def _said(node: ast.Call, sentences: Mapping[str, ast.expr]) -> Iterator[tuple[s
     code, text = node.args[place : place + 2]
     if isinstance(text, ast.Name):
         text = sentences.get(text.id, text)
-    if isinstance(text, ast.Call) and text.args:  # N_("…")
-        text = text.args[0]
+    if isinstance(text, ast.Call) and text.args:  # N_("…"), or NN_("…", "…s", "n")
+        text = text.args[:2][-1]
     if isinstance(code, ast.Constant) and isinstance(text, ast.Constant):
         yield str(code.value), str(text.value)
 

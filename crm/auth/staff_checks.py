@@ -10,7 +10,7 @@ from crm.auth import passwords
 from crm.auth.errors import LastAdmin, StaffMemberUnknown, StaffStoreUnknown
 from crm.auth.models import Staff
 from crm.db import db
-from crm.errors import N_, FieldError, Invalid
+from crm.errors import N_, NN_, FieldError, Invalid
 
 EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 LAST_ADMIN = 7_301_121  # advisory lock: an administrator is being disabled or demoted
@@ -44,10 +44,24 @@ def require_length(password: str, pointer: str) -> None:
     """Raise `Invalid` for a password that is too short or too long; schemas do so for the API."""
     count = len(password.strip())
     if count < passwords.SHORTEST:
-        text, facts = N_("This must have at least {low} characters."), {"low": passwords.SHORTEST}
+        text, facts = (
+            NN_(
+                "This must have at least {low} character.",
+                "This must have at least {low} characters.",
+                "low",
+            ),
+            {"low": passwords.SHORTEST},
+        )
         raise Invalid([FieldError(pointer, "too_short", text, dict(facts))])
     if count > passwords.LONGEST:
-        text, facts = N_("This must have at most {high} characters."), {"high": passwords.LONGEST}
+        text, facts = (
+            NN_(
+                "This must have at most {high} character.",
+                "This must have at most {high} characters.",
+                "high",
+            ),
+            {"high": passwords.LONGEST},
+        )
         raise Invalid([FieldError(pointer, "too_long", text, dict(facts))])
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from crm.auth.models import LoginAttempt
 from crm.db import call, db
-from crm.errors import N_, TooMany
+from crm.errors import NN_, TooMany
 from crm.ids import uuid7
 
 WINDOW = timedelta(minutes=15)
@@ -20,7 +20,11 @@ class TooManyTries(TooMany):
     """This account or this address has had its share of failures (429)."""
 
     code = "too_many_tries"
-    detail = N_("Too many failed tries. Try again in {retry_after} seconds.")
+    detail = NN_(
+        "Too many failed tries. Try again in {retry_after} second.",
+        "Too many failed tries. Try again in {retry_after} seconds.",
+        "retry_after",
+    )
 
 
 def begin(account: str, address: str, now: datetime) -> None:

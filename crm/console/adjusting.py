@@ -17,7 +17,7 @@ from crm.console.blueprint import blp
 from crm.console.pages import when
 from crm.console.words import say
 from crm.db import transaction
-from crm.errors import N_, Refused
+from crm.errors import N_, NN_, Refused
 from crm.http import problems
 from crm.http.fields import POINTS_LIMIT
 from crm.http.permissions import needs
@@ -112,12 +112,20 @@ def forecast(member_id: UUID) -> str:
     available = balances.balance(person.load(member_id).id, now, now=now)["available"]
     if points < 0 and available < -points:
         return say(
-            N_("Only {available} points can be spent, so no more can be taken."),
+            NN_(
+                "Only {available} point can be spent, so no more can be taken.",
+                "Only {available} points can be spent, so no more can be taken.",
+                "available",
+            ),
             available=formats.number(available),
         )
     if _alone(principal(), now).allows(points):
         return say(
-            N_("Takes effect at once: {before} points to spend become {after}."),
+            NN_(
+                "Takes effect at once: {before} point to spend becomes {after}.",
+                "Takes effect at once: {before} points to spend become {after}.",
+                "before",
+            ),
             before=formats.number(available),
             after=formats.number(available + points),
         )
@@ -127,9 +135,19 @@ def forecast(member_id: UUID) -> str:
 def done() -> str:
     """What the address says has just been done with points, in words; else nothing."""
     for name, text in (
-        ("adjusted", N_("Adjusted by {points} points.")),
-        ("given_back", N_("Given back: {points} points.")),
-        ("asked", N_("Sent for approval: {points} points. Somebody else decides it.")),
+        ("adjusted", NN_("Adjusted by {points} point.", "Adjusted by {points} points.", "points")),
+        (
+            "given_back",
+            NN_("Given back: {points} point.", "Given back: {points} points.", "points"),
+        ),
+        (
+            "asked",
+            NN_(
+                "Sent for approval: {points} point. Somebody else decides it.",
+                "Sent for approval: {points} points. Somebody else decides it.",
+                "points",
+            ),
+        ),
     ):
         points = whole(request.args.get(name, ""))
         if points and abs(points) <= POINTS_LIMIT:
@@ -154,9 +172,12 @@ class Alone:
         if at_once is None or a_day is None:
             return say(N_("You may adjust any number of points. It takes effect at once."))
         return say(
-            N_(
-                "Up to {at_once} points at once, and {left} more today, take effect at once. "
-                "Above that a second person decides."
+            NN_(
+                "Up to {at_once} point at once, and {left} more today, take effect at once. Abo"
+                "ve that a second person decides.",
+                "Up to {at_once} points at once, and {left} more today, take effect at once. Abo"
+                "ve that a second person decides.",
+                "at_once",
             ),
             at_once=formats.number(at_once),
             left=formats.number(max(a_day - self.used, 0)),

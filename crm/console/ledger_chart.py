@@ -8,7 +8,7 @@ from typing import Any
 
 from crm.console import charts, formats
 from crm.console.words import say
-from crm.errors import N_
+from crm.errors import NN_
 from crm.points.browsing import Day
 
 MOST_DAYS = 62
@@ -37,7 +37,11 @@ def chart(days: Sequence[Day], now: datetime, zone: tzinfo) -> dict[str, Any] | 
     drawing = charts.steps(changes, start, now, 0, width=WIDTH, height=HEIGHT)
     today, last = now.astimezone(zone).date(), periods[-1].balance
     since = formats.day(days[0].day, today)
-    title = N_("The balance went from {first} points in {since} to {last} today")
+    title = NN_(
+        "The balance went from {first} point in {since} to {last} today",
+        "The balance went from {first} points in {since} to {last} today",
+        "first",
+    )
     shown = formats.number(last)
     return {
         "drawing": drawing,

@@ -10,7 +10,7 @@ from crm import clock
 from crm.console import charts, formats
 from crm.console.blueprint import blp
 from crm.console.words import say
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.http import Schema, fields, problems
 from crm.http.permissions import needs
 from crm.http.schema import invalid
@@ -58,7 +58,7 @@ def liability_page() -> str | tuple[str, int]:
         wrong=wrong,
         months=_months(found, at.astimezone(zone).date()),
         chart=_chart(found, at.astimezone(zone).date()),
-        never=_worth(found["never_expiring"]) if found["never_expiring"]["points"] else None,
+        never=found["never_expiring"]["points"],
         breakage=_breakage(found),
     )
     return (page, 422) if wrong else page
@@ -113,7 +113,11 @@ def _chart(found: dict[str, Any], today: date) -> dict[str, Any] | None:
         for _, points, lapse in shares
     ]
     finding = say(
-        N_("{points} of {all} points that are owed expire in the months shown."),
+        NN_(
+            "{points} of {all} point that is owed expires in the months shown.",
+            "{points} of {all} points that are owed expire in the months shown.",
+            "all",
+        ),
         points=formats.number(sum(row["points"] for row in rows)),
         all=formats.number(found["outstanding"]["points"]),
     )
@@ -123,7 +127,7 @@ def _chart(found: dict[str, Any], today: date) -> dict[str, Any] | None:
 def _breakage(found: dict[str, Any]) -> dict[str, Any]:
     told = found["breakage"]
     shown = {
-        "lots": formats.number(told["lots"]),
+        "lots": told["lots"],
         "needed": formats.number(told["lots_needed"]),
         "known": told["status"] == "estimated",
     }

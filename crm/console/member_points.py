@@ -11,7 +11,7 @@ from sqlalchemy import text
 from crm.console import charts, formats, ledger_words
 from crm.console.words import say
 from crm.db import db
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.points import balances
 from crm.points.programme_settings import Programme
 
@@ -78,7 +78,11 @@ def _chart(rows: list[dict[str, Any]], now: datetime, zone: tzinfo) -> dict[str,
     values = accumulate((points for _, points in recent), initial=opening)
     changes = list(zip((at for at, _ in recent), islice(values, 1, None), strict=True))
     since = formats.month(start.astimezone(zone).date(), now.astimezone(zone).date())
-    title = N_("The balance went from {first} points in {since} to {last} today")
+    title = NN_(
+        "The balance went from {first} point in {since} to {last} today",
+        "The balance went from {first} points in {since} to {last} today",
+        "first",
+    )
     last = changes[-1][1] if changes else opening
     return {
         "drawing": charts.steps(changes, start, now, opening),

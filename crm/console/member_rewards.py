@@ -14,7 +14,7 @@ from crm.console.blueprint import blp
 from crm.console.member_ledger import zone_of
 from crm.console.words import say
 from crm.db import transaction
-from crm.errors import N_, Refused
+from crm.errors import N_, NN_, Refused
 from crm.http import problems
 from crm.http.permissions import needs
 from crm.http.principal import principal
@@ -29,9 +29,17 @@ from crm.points.rewards.schemas import CancelRewardIn
 
 MOST_OFFERED, LAST, ON_MEMBER_PAGE = 200, 50, 5
 DONE = {
-    "redeemed": N_("Redeemed: “{name}” for {points} points."),
+    "redeemed": NN_(
+        "Redeemed: “{name}” for {points} point.",
+        "Redeemed: “{name}” for {points} points.",
+        "points",
+    ),
     "handed_over": N_("Handed over: “{name}”."),
-    "cancelled": N_("Cancelled: “{name}”. {points} points were given back."),
+    "cancelled": NN_(
+        "Cancelled: “{name}”. {points} point was given back.",
+        "Cancelled: “{name}”. {points} points were given back.",
+        "points",
+    ),
 }
 Answer = str | Response | tuple[str, int]
 Act = Callable[[datetime], RewardRedemption]

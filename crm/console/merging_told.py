@@ -7,7 +7,7 @@ from uuid import UUID
 
 from crm.console import formats, person
 from crm.console.words import ngettext, say
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.i18n import gettext
 
 UNDONE = N_("Undone: both records are there again.")
@@ -62,10 +62,16 @@ def moves(found: Mapping[str, Any]) -> list[str]:
         )
     ]
     if found["lots"]:
-        text = N_("{points} points move, each with its own expiry")
+        text = NN_(
+            "{points} point moves, with its own expiry",
+            "{points} points move, each with its own expiry",
+            "points",
+        )
         told.append(say(text, points=formats.number(found["points"])))
     if found["debt"]:
-        text = N_("A debt of {points} points moves too")
+        text = NN_(
+            "A debt of {points} point moves too", "A debt of {points} points moves too", "points"
+        )
         told.append(say(text, points=formats.number(found["debt"])))
     if count := found["orders"]:
         told.append(ngettext("{count} order moves", "{count} orders move", count))

@@ -6,14 +6,18 @@ from uuid import UUID
 
 from crm.console import formats
 from crm.console.words import say
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.i18n import gettext
 from crm.segments.baskets import suggesting
 
 SUGGESTED = 3
 CATEGORIES = 4
 WINDOW = N_("Usually {from_days}–{to_days} days after a purchase")
-ONE_LENGTH = N_("Usually {from_days} days after a purchase")
+ONE_LENGTH = NN_(
+    "Usually {from_days} day after a purchase",
+    "Usually {from_days} days after a purchase",
+    "from_days",
+)
 SHORT = N_("{from_days}–{to_days} days")
 STATES = {
     "before": N_("that is {opens} to {closes}"),

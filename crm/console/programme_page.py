@@ -7,7 +7,7 @@ from crm.console import formats, rule_told
 from crm.console.blueprint import blp
 from crm.console.standing import metric_text, pips
 from crm.console.words import say
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.http.permissions import needs
 from crm.i18n import gettext, locale
 from crm.members.tiers import storage
@@ -17,7 +17,9 @@ from crm.points import rulebook
 from crm.points.programme_settings import Programme
 
 WINDOWS = {
-    "rolling_months": N_("Counted over the last {months} months."),
+    "rolling_months": NN_(
+        "Counted over the last {months} month.", "Counted over the last {months} months.", "months"
+    ),
     "calendar_year": N_("Counted over the calendar year."),
     "membership_year": N_("Counted over the year of membership."),
     "lifetime": N_("Counted over all time."),
@@ -28,22 +30,44 @@ DOWNGRADES = {
     "never": N_("Nobody goes down."),
 }
 PENDING = {
-    "days_after_delivery": N_(
-        "Points can be spent {days} days after delivery, or {fallback} days after payment."
+    "days_after_delivery": NN_(
+        "Points can be spent {days} day after delivery, or {fallback} days after payment.",
+        "Points can be spent {days} days after delivery, or {fallback} days after payment.",
+        "days",
     ),
-    "days_after_paid": N_("Points can be spent {days} days after payment."),
+    "days_after_paid": NN_(
+        "Points can be spent {days} day after payment.",
+        "Points can be spent {days} days after payment.",
+        "days",
+    ),
     "immediately": N_("Points can be spent at once."),
     "manual": N_("Points can be spent once they are released."),
 }
 EXPIRY = {
-    "rolling_months": N_("They expire {months} months later."),
-    "rolling_months_month_end": N_("They expire at the end of the month {months} months later."),
-    "rolling_months_quarter_end": N_(
-        "They expire at the end of the quarter {months} months later."
+    "rolling_months": NN_(
+        "They expire {months} month later.", "They expire {months} months later.", "months"
     ),
-    "rolling_months_year_end": N_("They expire at the end of the year {months} months later."),
+    "rolling_months_month_end": NN_(
+        "They expire at the end of the month {months} month later.",
+        "They expire at the end of the month {months} months later.",
+        "months",
+    ),
+    "rolling_months_quarter_end": NN_(
+        "They expire at the end of the quarter {months} month later.",
+        "They expire at the end of the quarter {months} months later.",
+        "months",
+    ),
+    "rolling_months_year_end": NN_(
+        "They expire at the end of the year {months} month later.",
+        "They expire at the end of the year {months} months later.",
+        "months",
+    ),
     "fixed_day": N_("They expire on the same day each year."),
-    "inactivity_months": N_("They expire after {months} months without a purchase."),
+    "inactivity_months": NN_(
+        "They expire after {months} month without a purchase.",
+        "They expire after {months} months without a purchase.",
+        "months",
+    ),
     "never": N_("They never expire."),
 }
 
@@ -90,7 +114,11 @@ def _asked(conditions: Conditions, currency: str) -> str:
 
 
 def _ladder_told(ladder: Ladder) -> list[str]:
-    lasting = N_("A tier lasts {months} months from the day it is reached.")
+    lasting = NN_(
+        "A tier lasts {months} month from the day it is reached.",
+        "A tier lasts {months} months from the day it is reached.",
+        "months",
+    )
     return [
         say(WINDOWS[ladder.window.kind], months=ladder.window.months),
         say(lasting, months=ladder.validity_months),
@@ -101,7 +129,11 @@ def _ladder_told(ladder: Ladder) -> list[str]:
 def _settings_told(settings: Programme) -> list[str]:
     pending, redemption = settings.pending, settings.redemption
     value = formats.money(redemption.value_per_step, settings.currency, short=True)
-    worth = N_("{points} points are worth {value}, up to {share} of an order.")
+    worth = NN_(
+        "{points} point is worth {value}, up to {share} of an order.",
+        "{points} points are worth {value}, up to {share} of an order.",
+        "points",
+    )
     return [
         say(PENDING[pending.policy], days=pending.days, fallback=pending.fallback_days_after_paid),
         say(EXPIRY[settings.expiry.policy], months=settings.expiry.months),

@@ -15,7 +15,7 @@ from crm.console import formats, person
 from crm.console.pages import when
 from crm.console.words import say
 from crm.db import db
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.http.principal import Principal
 from crm.i18n import gettext
 from crm.members.models import Member
@@ -88,8 +88,12 @@ def _promised(promised: Iterable[Mapping[str, Any]]) -> list[str]:
     found = []
     for rule in promised:
         referrer, friend = formats.number(rule["points"]), rule["referee_points"]
-        both = N_("{referrer} points, and {friend} for the friend")
-        text = both if friend else N_("{referrer} points")
+        both = NN_(
+            "{referrer} point, and {friend} for the friend",
+            "{referrer} points, and {friend} for the friend",
+            "referrer",
+        )
+        text = both if friend else NN_("{referrer} point", "{referrer} points", "referrer")
         found.append(say(text, referrer=referrer, friend=formats.number(friend)))
     return found
 

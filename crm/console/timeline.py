@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from crm.console import case_words, formats, ledger_words, member_orders, person
 from crm.console.words import ngettext, say
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.http.principal import Principal
 from crm.i18n import gettext, locale
 from crm.members.tiers import storage
@@ -138,7 +138,11 @@ def _refund(teller: Teller, data: Mapping[str, Any]) -> Told:
 
 def _points(teller: Teller, data: Mapping[str, Any]) -> Told:
     what = ledger_words.kind(data["kind"], data["source"]["type"])
-    title = say(N_("{what}: {points} points"), what=what, points=formats.signed(data["points"]))
+    title = say(
+        NN_("{what}: {points} point", "{what}: {points} points", "points"),
+        what=what,
+        points=formats.signed(data["points"]),
+    )
     mood = "warn" if data["kind"] == "expire" else ""
     return Told("point", title, data["reason"] or "", mood)
 

@@ -11,7 +11,7 @@ def say(text: str, /, **facts: object) -> Markup:
 
     The sentence is ours and may hold <strong>; every fact is escaped.
     """
-    return Markup(i18n.gettext(text)).format(**facts)  # noqa: S704 — msgids are source code
+    return Markup(i18n.form(text, facts)).format(**facts)  # noqa: S704 — msgids are source code
 
 
 def ngettext(one: str, many: str, count: int, /, **facts: object) -> Markup:

@@ -1,6 +1,6 @@
 """What the coupons room refuses. Most of it is also a reason that `validate` answers."""
 
-from crm.errors import N_, NotFound, Refused, TooMany, Unprocessable
+from crm.errors import N_, NN_, NotFound, Refused, TooMany, Unprocessable
 
 
 class TemplateNotFound(NotFound):
@@ -21,7 +21,11 @@ class TooManyCodes(TooMany):
     """This credential asked for too many codes that do not exist (429): `retry_after`."""
 
     code = "too_many_codes"
-    detail = N_("Too many unknown codes. Try again in {retry_after} seconds.")
+    detail = NN_(
+        "Too many unknown codes. Try again in {retry_after} second.",
+        "Too many unknown codes. Try again in {retry_after} seconds.",
+        "retry_after",
+    )
 
 
 class TemplateInUse(Refused):
@@ -49,7 +53,9 @@ class StockEmpty(Refused):
     """As many coupons as there may be have been given (409): `stock`."""
 
     code = "stock_empty"
-    detail = N_("All {stock} coupons have been given.")
+    detail = NN_(
+        "The {stock} coupon has been given.", "All {stock} coupons have been given.", "stock"
+    )
 
 
 class BudgetExhausted(Refused):

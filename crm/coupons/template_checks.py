@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from crm.coupons.models import CouponTemplate
-from crm.errors import N_, FieldError, Invalid
+from crm.errors import N_, NN_, FieldError, Invalid
 
 LARGEST_FACTOR = 100
 
@@ -55,7 +55,11 @@ def _validity(template: CouponTemplate) -> Iterator[FieldError]:
 
 def _counters(template: CouponTemplate) -> Iterator[FieldError]:
     if template.stock is not None and template.stock < template.issued:
-        text = N_("{issued} coupons have been given already.")
+        text = NN_(
+            "{issued} coupon has been given already.",
+            "{issued} coupons have been given already.",
+            "issued",
+        )
         yield FieldError("/stock", "below_issued", text, {"issued": template.issued})
     spent = template.value_used + template.committed
     if template.budget is not None and template.budget < spent:

@@ -5,7 +5,7 @@ import typing
 import marshmallow as ma
 from marshmallow import validate
 
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.http.mistakes import Field
 from crm.http.texts import Text
 
@@ -20,8 +20,12 @@ class Items(Field, ma.fields.List):
     checks_bounds = True
     default_error_messages: typing.ClassVar = {
         "invalid_type": N_("This must be a list."),
-        "too_few": N_("This must have at least {low} items."),
-        "too_many": N_("This must have at most {high} items."),
+        "too_few": NN_(
+            "This must have at least {low} item.", "This must have at least {low} items.", "low"
+        ),
+        "too_many": NN_(
+            "This must have at most {high} item.", "This must have at most {high} items.", "high"
+        ),
     }
 
     def __init__(self, inner, high: int = 100, *, low: int = 0, **kwargs):
@@ -43,7 +47,9 @@ class Mapping(Field, ma.fields.Dict):
 
     default_error_messages: typing.ClassVar = {
         "invalid_type": N_("This must be an object."),
-        "too_many": N_("This must have at most {high} items."),
+        "too_many": NN_(
+            "This must have at most {high} item.", "This must have at most {high} items.", "high"
+        ),
     }
 
     def __init__(self, keys=None, values=None, *, high: int = 50, **kwargs):

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from crm.errors import N_, Busy, FieldError, Invalid, Malformed, NotFound, Refused
-from crm.i18n import gettext
+from crm.i18n import form, gettext
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ GONE = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError)
 
 def say(text: str, facts: dict[str, Any]) -> str:
     """A sentence in the reader's language with its facts filled in."""
-    translated = gettext(text)
+    translated = form(text, facts)
     try:
         return translated.format(**facts)
     except (KeyError, IndexError, ValueError):  # text from outside may hold braces

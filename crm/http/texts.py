@@ -6,7 +6,7 @@ import typing
 import marshmallow as ma
 from marshmallow import validate
 
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.http.mistakes import Field
 from crm.http.strict_json import text_problem
 
@@ -20,8 +20,16 @@ class Text(Field, ma.fields.String):
     checks_bounds = True
     default_error_messages: typing.ClassVar = {
         "invalid_type": N_("This must be text."),
-        "too_short": N_("This must have at least {low} characters."),
-        "too_long": N_("This must have at most {high} characters."),
+        "too_short": NN_(
+            "This must have at least {low} character.",
+            "This must have at least {low} characters.",
+            "low",
+        ),
+        "too_long": NN_(
+            "This must have at most {high} character.",
+            "This must have at most {high} characters.",
+            "high",
+        ),
         "not_storable": N_("The text contains characters that can't be stored."),
         "bad_format": N_("This does not have the expected form."),
     }

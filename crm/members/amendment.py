@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from crm import audit
 from crm.db import config, db
-from crm.errors import N_
+from crm.errors import NN_
 from crm.members import contacts, drafts, events, ranking, tags
 from crm.members.documents import IN_ORDER, documents
 from crm.members.drafts import Claimed, Draft
@@ -19,7 +19,9 @@ from crm.members.identity import absent
 from crm.members.models import Member, MemberIdentity, MemberTag, Store
 
 MOST_ATTRIBUTES = 50
-TOO_MANY = N_("This must have at most {high} items.")
+TOO_MANY = NN_(
+    "This must have at most {high} item.", "This must have at most {high} items.", "high"
+)
 SEARCHED = {"name", "phone", "home_store"}
 UNSAID = {"updated_at", "tier"}
 PERSONAL = {"name", "birthday", "external_ids", "attributes"}

@@ -1,6 +1,6 @@
 """What adjustments by hand are refused with."""
 
-from crm.errors import N_, Forbidden, Refused
+from crm.errors import N_, NN_, Forbidden, Refused
 
 
 class OwnMemberRecord(Forbidden):
@@ -15,9 +15,12 @@ class AboveOwnLimit(Forbidden):
     and `used` of the day."""
 
     code = "above_own_limit"
-    detail = N_(
-        "This is above your own limit: {per_act} points at once and {per_day} a day, of which "
-        "{used} are used."
+    detail = NN_(
+        "This is above your own limit: {per_act} point at once and {per_day} a day, "
+        "of which {used} are used.",
+        "This is above your own limit: {per_act} points at once and {per_day} a day, "
+        "of which {used} are used.",
+        "per_act",
     )
 
 

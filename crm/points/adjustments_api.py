@@ -9,7 +9,7 @@ from crm import clock
 from crm.auth import approvals
 from crm.auth.approval_schemas import ApprovalOut
 from crm.auth.approvals_api import document
-from crm.errors import N_
+from crm.errors import NN_
 from crm.http import Blueprint, idempotent, needs, principal
 from crm.http.problems import say
 from crm.ids import uuid7
@@ -19,7 +19,11 @@ from crm.points.adjustment_schemas import AdjustmentIn, AwaitingOut
 from crm.points.schemas import EntryOut
 
 blp = Blueprint("adjustments", __name__, description="Points given and taken by hand.")
-SUMMARY = N_("{points} points for member {member_no}: {reason}")
+SUMMARY = NN_(
+    "{points} point for member {member_no}: {reason}",
+    "{points} points for member {member_no}: {reason}",
+    "points",
+)
 
 
 @blp.post("/points/adjustments")

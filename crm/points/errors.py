@@ -1,13 +1,17 @@
 """What the ledger refuses."""
 
-from crm.errors import N_, NotFound, Refused, Unprocessable
+from crm.errors import N_, NN_, NotFound, Refused, Unprocessable
 
 
 class InsufficientPoints(Unprocessable):
     """Fewer points are spendable than asked for (422): `required`, `available`, `missing`."""
 
     code = "insufficient_points"
-    detail = N_("{required} points are asked for and {available} are available; {missing} missing.")
+    detail = NN_(
+        "{required} point is asked for and {available} are available; {missing} missing.",
+        "{required} points are asked for and {available} are available; {missing} missing.",
+        "required",
+    )
 
 
 class NotRedeemableAmount(Unprocessable):
@@ -35,7 +39,11 @@ class HoldCaptured(Refused):
     """The hold was captured before (409): `captured` points of it were spent."""
 
     code = "hold_captured"
-    detail = N_("This hold was captured already, for {captured} points.")
+    detail = NN_(
+        "This hold was captured already, for {captured} point.",
+        "This hold was captured already, for {captured} points.",
+        "captured",
+    )
 
 
 class HoldVoid(Refused):
@@ -49,7 +57,7 @@ class CaptureExceedsHold(Unprocessable):
     """More is to be captured than is `held` (422)."""
 
     code = "capture_exceeds_hold"
-    detail = N_("Only {held} points are held.")
+    detail = NN_("Only {held} point is held.", "Only {held} points are held.", "held")
 
 
 class RedemptionNotFound(NotFound):
@@ -63,14 +71,22 @@ class RedemptionReversed(Refused):
     """All that was spent was given back before (409)."""
 
     code = "redemption_reversed"
-    detail = N_("All {points_given_back} points of this redemption were given back already.")
+    detail = NN_(
+        "The {points_given_back} point of this redemption was given back already.",
+        "All {points_given_back} points of this redemption were given back already.",
+        "points_given_back",
+    )
 
 
 class RestoreExceedsSpent(Unprocessable):
     """More is to be given back than is left of what was spent (422): `restorable`."""
 
     code = "restore_exceeds_spent"
-    detail = N_("Only {restorable} points of this are left to give back.")
+    detail = NN_(
+        "Only {restorable} point of this is left to give back.",
+        "Only {restorable} points of this are left to give back.",
+        "restorable",
+    )
 
 
 class SelfTransfer(Unprocessable):

@@ -102,7 +102,7 @@ def test_what_coupons_are_good_for_can_not_be_changed_once_there_are_some(
     fields["/stock"] = "0"
     refused = visitor.post(f"/coupons/{template}/edit", fields)
     assert refused.status_code == 422
-    assert "1 coupons have been given already." in words(refused)
+    assert "1 coupon has been given already." in words(refused)
     fields["/stock"], fields["/name"] = "5", "Renamed"
     assert visitor.post(f"/coupons/{template}/edit", fields).status_code == 303
     assert (read(admin, template)["stock"], read(admin, template)["name"]) == (5, "Renamed")

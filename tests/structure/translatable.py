@@ -9,13 +9,15 @@ from jinja2.ext import babel_extract
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKS = {"N_", "_", "gettext"}
+COUNTING = {"NN_", "ngettext"}
 
 
 class Text(NamedTuple):
-    """A text and where it stands."""
+    """A text and where it stands; `counts`: it has a form for one."""
 
     text: str
     place: str
+    counts: bool = False
 
 
 def all_texts() -> Iterator[Text]:
@@ -27,22 +29,23 @@ def all_texts() -> Iterator[Text]:
 
 
 def in_python(path: Path) -> Iterator[Text]:
-    """N_("…"), gettext("…"), _("…") and ngettext("…", "…", n) with literal texts."""
+    """N_("…"), gettext("…"), _("…"), NN_("…", "…", "n") and ngettext("…", "…", n)."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call) or not node.args:
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", None))
         first = node.args[0]
         is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
-        if (name in MARKS or name == "ngettext") and is_text:
-            yield Text(first.value, f"{path.relative_to(ROOT)}:{node.lineno}")
+        if name in MARKS | COUNTING and is_text:
+            place = f"{path.relative_to(ROOT)}:{node.lineno}"
+            yield Text(first.value, place, name in COUNTING)
 
 
 def in_template(path: Path) -> Iterator[Text]:
     """The same in a Jinja template, and trans blocks."""
     with path.open("rb") as file:
         options = {"trimmed": "true"}
-        for line, _, found, _ in babel_extract(file, (*MARKS, "ngettext"), [], options):
+        for line, name, found, _ in babel_extract(file, (*MARKS, "ngettext"), [], options):
             text = found[0] if isinstance(found, tuple) else found
             if text is not None:  # a variable's text was marked where it was written
-                yield Text(text, f"{path.relative_to(ROOT)}:{line}")
+                yield Text(text, f"{path.relative_to(ROOT)}:{line}", name in COUNTING)

@@ -10,13 +10,15 @@ from uuid import UUID
 
 import marshmallow as ma
 
-from crm.errors import N_, FieldError, Invalid
+from crm.errors import N_, NN_, FieldError, Invalid
 from crm.http import Schema, fields
 from crm.http.schema import invalid
 from crm.messages.callbacks.told import Kind, Receipt, Reply
 
 MOST = 1000
-TOO_MANY = N_("This must have at most {high} items.")
+TOO_MANY = NN_(
+    "This must have at most {high} item.", "This must have at most {high} items.", "high"
+)
 CHINA_TIME = timezone(timedelta(hours=8))  # in which Alibaba and Tencent write times
 
 

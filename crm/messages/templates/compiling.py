@@ -7,7 +7,7 @@ out gets the link for it. Text messages of marketing get the words of opting out
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.http.fields import Said
 from crm.i18n import gettext, use
 from crm.messages.templates import counting, mjml, places, plaintext
@@ -29,7 +29,9 @@ TAKES: Mapping[str, tuple[frozenset[str], tuple[tuple[str, ...], ...]]] = {
     "inbox": (frozenset(("subject", "text")), (("text",),)),
 }
 REQUIRED = N_("This field is required.")
-TOO_LONG = N_("This must have at most {high} characters.")
+TOO_LONG = NN_(
+    "This must have at most {high} character.", "This must have at most {high} characters.", "high"
+)
 LONGEST_SMS = 1000
 NO_CONDITION = N_("A text that the gateway approved is always the same: it takes no conditions.")
 NOT_TAKEN = N_("Messages of this channel have no such part.")

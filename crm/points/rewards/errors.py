@@ -1,6 +1,6 @@
 """What rewards refuse; issuing and taking back their coupons may refuse more (`crm.coupons`)."""
 
-from crm.errors import N_, NotFound, Refused
+from crm.errors import N_, NN_, NotFound, Refused
 
 
 class RewardNotFound(NotFound):
@@ -42,7 +42,11 @@ class RewardLimitReached(Refused):
     """The member has redeemed the reward as often as he may (409): `limit`."""
 
     code = "reward_limit_reached"
-    detail = N_("A member may redeem this reward {limit} times.")
+    detail = NN_(
+        "A member may redeem this reward {limit} time.",
+        "A member may redeem this reward {limit} times.",
+        "limit",
+    )
 
 
 class RewardHandedOver(Refused):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from crm.errors import N_
+from crm.errors import N_, NN_
 from crm.http.fields import MINOR_LIMIT, read_id
 from crm.http.strict_json import text_problem
 from crm.http.texts import CONTROL
@@ -47,9 +47,21 @@ def _text(value: object) -> str:
         raise Wrong("invalid_type", N_("This must be text."))
     found = value.strip()
     if not found:
-        raise Wrong("too_short", N_("This must have at least {low} characters."), low=1)
+        raise Wrong(
+            "too_short",
+            NN_(
+                "This must have at least {low} character.",
+                "This must have at least {low} characters.",
+                "low",
+            ),
+            low=1,
+        )
     if len(found) > LONGEST_TEXT:
-        text = N_("This must have at most {high} characters.")
+        text = NN_(
+            "This must have at most {high} character.",
+            "This must have at most {high} characters.",
+            "high",
+        )
         raise Wrong("too_long", text, high=LONGEST_TEXT)
     if text_problem(found) or CONTROL.search(found):
         raise Wrong("not_storable", N_("The text contains characters that can't be stored."))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crm.errors import N_, FieldError, Invalid
+from crm.errors import N_, NN_, FieldError, Invalid
 from crm.http.strict_json import escape
 from crm.segments.audiences import kinds, registry
 from crm.segments.audiences.field import Field
@@ -165,7 +165,11 @@ class _Reader:
             self.wrong(at, "invalid_type", N_("This must be a list with at least one value."))
             return None
         if len(value) > MOST_VALUES:
-            text = N_("This must have at most {high} items.")
+            text = NN_(
+                "This must have at most {high} item.",
+                "This must have at most {high} items.",
+                "high",
+            )
             self.wrong(at, "too_many", text, high=MOST_VALUES)
             return None
         found = [self.one(field, one, f"{at}/{place}") for place, one in enumerate(value)]
