@@ -66,6 +66,11 @@ class Population:
         """The members at these places, or where a mask is true."""
         return Population(*(getattr(self, item.name)[which] for item in fields(self)))
 
+    def joined(self, others: "Population") -> "Population":
+        """These members, then the others."""
+        names = [item.name for item in fields(self)]
+        return Population(*(np.concatenate([getattr(self, x), getattr(others, x)]) for x in names))
+
     def __len__(self) -> int:
         return len(self.recency)
 
