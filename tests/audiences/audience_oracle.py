@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from audience_world import ZONE, Person
+from audience_world import RUNS, ZONE, Move, Person
 
 
 class Oracle:
@@ -98,6 +98,10 @@ class Oracle:
                     and (coupon.expires_at is None or coupon.expires_at > self.now)
                     and (days is None or self.recent(coupon.expires_at, days, ahead=True))
                 }
+            case "rfm.moved_to":
+                return {move.into for move in one.moves if self.moved(move, days)}
+            case "rfm.moved_from":
+                return {move.left for move in one.moves if self.moved(move, days)} - {None}
             case "next_purchase.due":
                 return {
                     category
@@ -119,6 +123,13 @@ class Oracle:
         if field.startswith("campaign."):
             return self.campaigns(one, field.partition(".")[2], days)
         return None
+
+    def moved(self, move: Move, days: int | None) -> bool:
+        """Whether a move counts, is one, and lies in the window."""
+        if move.standing != "counts" or move.decided is None or move.left == move.into:
+            return False
+        run = RUNS[move.decided]
+        return run.done and self.recent(self.now - timedelta(days=run.days_ago), days)
 
     def campaigns(self, one: Person, what: str, days: int | None) -> set[str]:
         told = [

@@ -25,6 +25,7 @@ TEMPLATES = (UUID(int=1 << 64 | 1), UUID(int=1 << 64 | 2))
 CAMPAIGNS = (UUID(int=2 << 64 | 1), UUID(int=2 << 64 | 2))
 LISTS = (UUID(int=3 << 64 | 1),)
 MESSAGE_TEMPLATE = UUID(int=4 << 64 | 1)
+MOVED = CODES[:3]
 
 
 @dataclass
@@ -57,6 +58,32 @@ class Coupon:
     issued_at: datetime
     expires_at: datetime | None
     used_at: datetime | None
+
+
+@dataclass
+class Run:
+    """A segmentation run; `done` is whether what it moved may be acted on."""
+
+    id: UUID
+    days_ago: int
+    state: str = "done"
+    taken_back: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Whether it is done, and was not taken back."""
+        return self.state == "done" and not self.taken_back
+
+
+@dataclass
+class Move:
+    """Into a segment; `left` is the one that counted before. Who decided it counts in time."""
+
+    run: int  # its place in RUNS
+    decided: int | None  # None: nobody yet
+    left: str | None
+    into: str
+    standing: str
 
 
 @dataclass
@@ -100,10 +127,20 @@ class Person:
     coupons: list[Coupon] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     lists: set[UUID] = field(default_factory=set)
+    moves: list[Move] = field(default_factory=list)
     chances: tuple[float, float, float, float] | None = None  # 7, 30, 90 days; the place
     windows: dict[str, tuple[int, date, date]] = field(default_factory=dict)  # gaps, opens, closes
     referred_by: UUID | None = None
     merged_into: UUID | None = None
+
+
+RUNS = tuple(
+    Run(UUID(int=5 << 64 | place), days, state, back)
+    for place, (days, state, back) in enumerate(
+        ((150, "done", False), (60, "done", False), (30, "done", True), (29, "done", False),
+         (7, "done", False), (1, "failed", False), (0, "done", False))
+    )
+)  # fmt: skip
 
 
 def population(now: datetime, size: int = 60, seed: int = 7) -> list[Person]:
@@ -188,8 +225,24 @@ def _person(draw: Random, now: datetime, number: int) -> Person:
             opens = now.astimezone(ZONE).date() + timedelta(days=draw.randint(-40, 40))
             closes = opens + timedelta(days=draw.randint(0, 40))
             one.windows[category] = (draw.randint(0, 3), opens, closes)
+    one.moves = _moves(Random(number))
     one.lists = {one_list for one_list in LISTS if draw.random() < 0.4}
     return one
+
+
+def _moves(draw: Random) -> list[Move]:
+    found: list[Move] = []
+    left = None
+    for place in sorted(draw.sample(range(len(RUNS)), draw.randint(0, 4))):
+        standing = draw.choice(("counts", "counts", "waiting", "dropped"))
+        later = draw.choice((place, place, min(place + 1, len(RUNS) - 1)))
+        decided = None if standing == "waiting" else later
+        found.append(Move(place, decided, left, draw.choice(MOVED), standing))
+        if standing == "counts":
+            left = found[-1].into
+        if standing == "waiting":
+            break
+    return found
 
 
 def _order(draw: Random, now: datetime) -> Order:
@@ -265,6 +318,11 @@ FACTS = {
     " place float8, model_id uuid",
     "usual_window": "member_id uuid, category text, last_day date, gaps integer,"
     " lower_days integer, middle_days integer, upper_days integer, opens date, closes date",
+    "segmentation_run": "id uuid, as_of timestamptz, state text, asked text, parameters jsonb,"
+    " applied boolean, progress float8, requested_by text, requested_at timestamptz,"
+    " rollback_requested_at timestamptz",
+    "segment_assignment": "member_id uuid, run_id uuid, code text, previous text,"
+    " frequency integer, monetary bigint, standing text, decided_by uuid, counted_from text",
     "audience": "id uuid, name text, kind text, version integer, created_at timestamptz,"
     " changed_at timestamptz, created_by text",
     "audience_member": "audience_id uuid, member_id uuid, added_at timestamptz",
@@ -377,6 +435,7 @@ def _write_facts(people: list[Person], now: datetime) -> None:
                 "created_by": "tests",
             }
         )
+    rows["segmentation_run"] = [_run_row(run, now) for run in RUNS]
     for one in people:
         _facts(one, rows, now)
     for table in FACTS:
@@ -482,9 +541,39 @@ def _facts(one: Person, rows: dict[str, list[dict]], now: datetime) -> None:
             | {"opens": opens, "closes": closes}
             | days
         )
+    rows["segment_assignment"] += [
+        {
+            "member_id": one.id,
+            "run_id": RUNS[move.run].id,
+            "code": move.into,
+            "previous": move.left,
+            "frequency": 1,
+            "monetary": 1,
+            "standing": move.standing,
+            "decided_by": None if move.decided is None else RUNS[move.decided].id,
+            "counted_from": move.left,
+        }
+        for move in one.moves
+    ]
     rows["audience_member"] += [
         {"audience_id": one_list, "member_id": one.id, "added_at": now} for one_list in one.lists
     ]
+
+
+def _run_row(run: Run, now: datetime) -> dict:
+    at = now - timedelta(days=run.days_ago)
+    return {
+        "id": run.id,
+        "as_of": at,
+        "state": run.state,
+        "asked": "auto",
+        "parameters": {},
+        "applied": True,
+        "progress": 1,
+        "requested_by": "tests",
+        "requested_at": at,
+        "rollback_requested_at": at if run.taken_back else None,
+    }
 
 
 def _order_rows(one: Person, order: Order, rows: dict[str, list[dict]]) -> None:

@@ -13,6 +13,7 @@ from audience_world import (
     CAMPAIGNS,
     CHANNELS,
     LISTS,
+    MOVED,
     SKUS,
     STORES,
     TAGS,
@@ -33,6 +34,8 @@ from crm.segments.vocabulary import CODES
 
 WORDS = {
     "next_purchase.due": ["tea", "cups"],
+    "rfm.moved_to": MOVED,
+    "rfm.moved_from": MOVED,
     "tags": [*TAGS, "nobody"],
     "orders.sku": [*SKUS, "Z-9"],
     "orders.category": ["tea", "cups"],
@@ -195,6 +198,13 @@ def test_most_conditions_fit_somebody_and_not_everybody(people, now):
         },
         "orders.sku": {"field": "orders.sku", "op": "has", "value": "A-1", "within_days": 90},
         "coupon.expiring": {"field": "coupon.expiring", "op": "exists", "within_days": 60},
+        "rfm.moved_to": {
+            "field": "rfm.moved_to",
+            "op": "has",
+            "value": MOVED[0],
+            "within_days": 29,
+        },
+        "rfm.moved_from": {"field": "rfm.moved_from", "op": "exists"},
         "campaign.holdout": {"field": "campaign.holdout", "op": "exists"},
         "member.birthday": {"field": "member.birthday", "op": "within_days", "value": 60},
         "audience": {"field": "audience", "op": "eq", "value": str(LISTS[0])},

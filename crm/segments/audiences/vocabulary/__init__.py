@@ -4,6 +4,7 @@ from crm.segments.audiences.field import Field
 from crm.segments.audiences.vocabulary import (
     campaigns,
     coupons,
+    moves,
     next_purchase,
     points,
     profile,
@@ -13,6 +14,6 @@ from crm.segments.audiences.vocabulary import (
 
 FIELDS: tuple[Field, ...] = tuple(
     one
-    for room in (profile, standing, points, purchases, next_purchase, coupons, campaigns)
+    for room in (profile, standing, points, purchases, moves, next_purchase, coupons, campaigns)
     for one in room.FIELDS
 )
