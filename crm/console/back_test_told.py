@@ -7,7 +7,7 @@ from crm.console import charts, formats
 from crm.console.words import say
 from crm.errors import N_
 from crm.points import programme
-from crm.segments.next_purchase import documents
+from crm.segments.next_purchase import documents, model_documents
 from crm.segments.next_purchase.parameters import ORDERED_BY
 
 ROOM = 200  # units of the chart's width for the longest bar
@@ -19,22 +19,22 @@ def told(now: datetime) -> dict[str, Any] | None:
     if model is None:
         return None
     today = now.astimezone(programme.current(now).zone).date()
-    horizons = documents.back_test(model)["horizons"]
+    horizons = model_documents.back_test(model)["horizons"]
     shown = next(each for each in horizons if each["days"] == ORDERED_BY)
     return {
         "day": formats.day(model.day, today),
         "headline": _headline(shown),
         "auc_said": _auc_said(shown),
-        "rows": [_row(each, today) for each in horizons],
+        "rows": [row(each, today) for each in horizons],
         "bands": _bands(shown),
         "bars": _bars(shown),
         "days": shown["days"],
-        "candidates": [_candidate(each) for each in shown["back_test"]["candidates"]],
+        "candidates": [candidate(each) for each in shown["back_test"]["candidates"]],
     }
 
 
-def _figures(horizon: dict[str, Any]) -> dict[str, Any] | None:
-    """Those of the method that is in use; None where no test was possible."""
+def figures_in_use(horizon: dict[str, Any]) -> dict[str, Any] | None:
+    """The figures of the method that is in use; None where no test was possible."""
     found = (
         each["figures"]
         for each in horizon["back_test"]["candidates"]
@@ -46,7 +46,7 @@ def _figures(horizon: dict[str, Any]) -> dict[str, Any] | None:
 
 def _headline(horizon: dict[str, Any]) -> str:
     """The finding, from figures alone: never more than they say."""
-    figures = _figures(horizon)
+    figures = figures_in_use(horizon)
     if figures is None or horizon["abstains"]:
         return horizon["abstains"]["text"] if horizon["abstains"] else ""
     return say(
@@ -60,7 +60,7 @@ def _headline(horizon: dict[str, Any]) -> str:
 
 def _auc_said(horizon: dict[str, Any]) -> str:
     """What an AUC means, for who has never met one."""
-    figures = _figures(horizon)
+    figures = figures_in_use(horizon)
     if figures is None:
         return ""
     return say(
@@ -69,29 +69,31 @@ def _auc_said(horizon: dict[str, Any]) -> str:
     )
 
 
-def _row(horizon: dict[str, Any], today: date) -> dict[str, Any]:
-    test, figures = horizon["back_test"], _figures(horizon) or {}
+def row(horizon: dict[str, Any], today: date) -> dict[str, Any]:
+    """A horizon with the figures of its method, as a row of a table."""
+    test, figures = horizon["back_test"], figures_in_use(horizon) or {}
     share = test["bought"] / max(test["members"], 1)
     return {
         "days": formats.days(horizon["days"]),
         "method": horizon["method_text"],
         "tested": f"{formats.day(test['from'], today)} – {formats.day(test['until'], today)}",
-        "auc": _decimal(figures.get("auc"), 3),
-        "lift": _decimal(figures.get("lift"), 1),
-        "brier": _decimal(figures.get("brier"), 4),
-        "plain": _decimal(share * (1 - share), 4),
-        "expected": _decimal(figures.get("expected"), 0),
+        "auc": decimal(figures.get("auc"), 3),
+        "lift": decimal(figures.get("lift"), 1),
+        "brier": decimal(figures.get("brier"), 4),
+        "plain": decimal(share * (1 - share), 4),
+        "expected": decimal(figures.get("expected"), 0),
         "bought": formats.number(test["bought"]),
         "abstains": horizon["abstains"]["text"] if horizon["abstains"] else "",
     }
 
 
-def _decimal(value: float | None, digits: int) -> str:
+def decimal(value: float | None, digits: int) -> str:
+    """A figure, or a dash where there is none."""
     return "–" if value is None else formats.number(value, digits)
 
 
 def _bands(horizon: dict[str, Any]) -> list[dict[str, str]]:
-    figures = _figures(horizon) or {"calibration": []}
+    figures = figures_in_use(horizon) or {"calibration": []}
     return [
         {
             "range": _range(band),
@@ -109,19 +111,20 @@ def _range(band: dict[str, Any]) -> str:
 
 
 def _bars(horizon: dict[str, Any]) -> list[charts.PairedBars]:
-    figures = _figures(horizon) or {"calibration": []}
+    figures = figures_in_use(horizon) or {"calibration": []}
     bands = list(reversed(figures["calibration"]))
     rows = [(_range(band), band["expected"], band["bought"]) for band in bands]
     texts = [(formats.percent(a, 1), formats.percent(b, 1)) for _, a, b in rows]
     return charts.paired_bars(rows, texts, room=ROOM)
 
 
-def _candidate(tried: dict[str, Any]) -> dict[str, str]:
+def candidate(tried: dict[str, Any]) -> dict[str, str]:
+    """A method that was tried, as a row of a table."""
     figures = tried["figures"] or {}
     return {
         "method": tried["method_text"],
-        "auc": _decimal(figures.get("auc"), 3),
-        "lift": _decimal(figures.get("lift"), 1),
-        "brier": _decimal(figures.get("brier"), 4),
+        "auc": decimal(figures.get("auc"), 3),
+        "lift": decimal(figures.get("lift"), 1),
+        "brier": decimal(figures.get("brier"), 4),
         "refused": tried["refused"]["text"] if tried["refused"] else "",
     }

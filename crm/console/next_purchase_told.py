@@ -9,6 +9,7 @@ from crm.console.words import say
 from crm.errors import N_, NN_
 from crm.i18n import gettext
 from crm.segments.baskets import suggesting
+from crm.segments.next_purchase.parameters import ORDERED_BY
 
 SUGGESTED = 3
 CATEGORIES = 4
@@ -19,11 +20,13 @@ ONE_LENGTH = NN_(
     "from_days",
 )
 SHORT = N_("{from_days}–{to_days} days")
+SOON = N_("buys within {days}: {chance}")
 STATES = {
     "before": N_("that is {opens} to {closes}"),
     "open": N_("that is now, until {closes}"),
     "past": N_("that was {opens} to {closes}"),
 }
+NO_WINDOW = {"length": "", "state": "", "open": False}
 STORES = N_("Members who come back mostly do so after {from_days} to {to_days} days.")
 MORE_LIKELY = N_("More likely to buy than {share} of customers")
 UNDER_ONE = N_("under 1%")
@@ -45,15 +48,29 @@ def told(member_id: UUID, found: dict[str, Any], *, now: datetime, today: date) 
         ],
         "silent": sorted(reasons - {found["abstains"]["text"] if found["abstains"] else ""}),
         "place": _place(found["place"]),
-        "categories": [
-            {"name": each["category"], **_window(each, today), "length": say(SHORT, **each)}
-            for each in sorted(found["categories"], key=lambda each: -each["own_gaps"])[:CATEGORIES]
-        ],
+        "categories": _categories(found["categories"], today),
         "products": [
             {"name": each.name, "why": _why(each)}
             for each in suggesting.suggest(member_id, SUGGESTED, now)
         ],
     }
+
+
+def _categories(found: list[dict[str, Any]], today: date) -> list[dict[str, Any]]:
+    """Those in which he bought on the most days, of which there is something to say."""
+    told = []
+    for each in sorted(found, key=lambda each: -each["purchase_days"]):
+        soon = next(one["chance"] for one in each["chances"] if one["days"] == ORDERED_BY)
+        known = each["abstains"] is None
+        if known or soon is not None:
+            window = _window(each, today) | {"length": say(SHORT, **each)} if known else NO_WINDOW
+            chance = "" if soon is None else _soon(soon)
+            told.append({"name": each["category"], "chance": chance, **window})
+    return told[:CATEGORIES]
+
+
+def _soon(chance: float) -> str:
+    return say(SOON, days=formats.days(ORDERED_BY), chance=_chance(chance))
 
 
 def _window(window: dict[str, Any] | None, today: date) -> Any:

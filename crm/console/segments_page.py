@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from crm import clock
 from crm.console import (
     back_test_told,
+    category_test_told,
     formats,
     mistakes,
     person,
@@ -52,6 +53,7 @@ def segments() -> str:
         "segments.html",
         run=shown,
         forecast=back_test_told.told(now),
+        by_category=category_test_told.told(now),
         working=segment_runs_page.working(),
         failed=gettext(FAILED) if newest and newest.state == "failed" else "",
     )

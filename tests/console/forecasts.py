@@ -4,18 +4,24 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 from shop import EVIL
+from sqlalchemy import text
 
 from crm.db import db, transaction
 from crm.segments import ranks
 from crm.segments.baskets.models import ProductFigure, ProductPair
 from crm.segments.next_purchase import back_test, learning
+from crm.segments.next_purchase.categories import back_test as category_back_test
+from crm.segments.next_purchase.categories.past import ROW, Past
 from crm.segments.next_purchase.histories import Histories
 from crm.segments.next_purchase.models import NextPurchaseModel, StoreRhythm
 from crm.segments.next_purchase.parameters import HORIZONS
 
+NAMED = text("UPDATE order_line SET category = 'teaware' WHERE sku = 'cup-1'")
+
 
 def learn(now: datetime) -> None:
-    """A model with its back-test, the store's rhythm, and a pair whose first product Lin has."""
+    """A model with its back-test, the store's rhythm, and a pair whose first product Lin has; the
+    cups that everybody bought are of a category by now."""
     day = (now - timedelta(days=1)).date()
     quartiles = {"lower_days": 20, "middle_days": 45, "upper_days": 90}
     figures = {"category": "tea", "buyers": 60, "last_day": day}
@@ -26,6 +32,7 @@ def learn(now: datetime) -> None:
         db.session.add(StoreRhythm(category="", members=90, gaps=300, measured_at=now, **quartiles))
         for sku, name in (("tea-1", "Jasmine pearls"), ("pot-1", EVIL)):
             db.session.add(ProductFigure(sku=sku, name=name, **figures))
+        db.session.execute(NAMED)
         db.session.add(ProductPair(segment="", sku="tea-1", next_sku="pot-1", **counts, **shares))
 
 
@@ -37,6 +44,9 @@ def _model(day: date, now: datetime) -> NextPurchaseModel:
         day=day,
         as_of=now,
         horizons=[each.document for each in chosen],
+        categories=category_back_test.document(
+            _goods(past), day.toordinal(), [each.document for each in chosen]
+        ),
         sample={
             "share": 1.0,
             "members": len(past),
@@ -47,6 +57,15 @@ def _model(day: date, now: datetime) -> NextPurchaseModel:
         input_hash=past.digest(),
         created_at=now,
     )
+
+
+def _goods(past: Histories) -> Past:
+    """Teaware is bought every time, another thing seldom, one with an evil name hardly ever."""
+    owners = np.repeat(np.arange(len(past)), np.diff(past.starts))
+    rows = np.array(list(zip(owners, past.days, past.amounts, strict=True)), ROW)
+    dice = np.random.default_rng(4).random(len(rows))
+    shares = {"teaware": 1.0, "茶具与所有其他的东西和更多": 0.3, EVIL: 0.02}
+    return Past.of(rows, {name: rows[dice < share] for name, share in shares.items()})
 
 
 def _purchases(today: int) -> Histories:

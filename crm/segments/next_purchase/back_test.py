@@ -44,7 +44,7 @@ def choose(histories: Histories, day: int, days: int) -> Horizon:
         "method": method,
         "reason": reason,
         "model": final.model,
-        "trained_on": _days(final),
+        "trained_on": days_seen(final),
         "back_test": {
             "from": date.fromordinal(cut + 1).isoformat(),
             "until": date.fromordinal(day).isoformat(),
@@ -61,7 +61,7 @@ def _judged(tried: Learned, window: Window, days: int) -> dict[str, Any]:
         "method": tried.method,
         "refused": tried.refused,
         "model": tried.model,
-        "trained_on": _days(tried),
+        "trained_on": days_seen(tried),
     }
     if tried.model is None or not len(window.known):
         return found | {"figures": None}
@@ -79,13 +79,19 @@ def _choice(
     bought = int(window.bought.sum())
     if min(bought, len(window.known) - bought) < LEAST_BOUGHT:
         return "percentiles", "few_purchases"
+    chosen = best(judged)
+    return chosen["method"], mistrust(chosen, bought / len(window.known))
+
+
+def best(judged: list[dict[str, Any]]) -> dict[str, Any]:
+    """The candidate with the highest AUC; among those near to it, the first."""
     able = [each for each in judged if each["figures"]]
-    best = max(each["figures"]["auc"] for each in able)
-    chosen = next(each for each in able if each["figures"]["auc"] >= best - AS_GOOD)
-    return chosen["method"], _mistrust(chosen, bought / len(window.known))
+    highest = max(each["figures"]["auc"] for each in able)
+    return next(each for each in able if each["figures"]["auc"] >= highest - AS_GOOD)
 
 
-def _mistrust(chosen: dict[str, Any], share: float) -> str | None:
+def mistrust(chosen: dict[str, Any], share: float) -> str | None:
+    """Why what was chosen must not speak of chances. `share`: of those who bought."""
     brier = chosen["figures"]["brier"]
     if brier is None:
         return chosen["refused"]
@@ -93,5 +99,6 @@ def _mistrust(chosen: dict[str, Any], share: float) -> str | None:
     return "no_better_than_the_mean" if brier > share * (1 - share) else None
 
 
-def _days(learned: Learned) -> list[dict[str, Any]]:
+def days_seen(learned: Learned) -> list[dict[str, Any]]:
+    """What it learned from, as it is stored."""
     return [row | {"cut": date.fromordinal(row["cut"]).isoformat()} for row in learned.windows]

@@ -14,6 +14,7 @@ from crm.segments.percentiles import Table
 Model = Mapping[str, Any]
 Features = Mapping[str, Any]  # numbers, or arrays of one length
 RANKED = ("recency", "frequency", "monetary")
+AS_IS = ("place", "base")  # features of a regression that are not sizes: no logarithm
 
 
 def chance(model: Model, features: Features, days: int, xp: Any = math) -> Any:
@@ -34,7 +35,7 @@ def score(model: Model, features: Features, days: int, xp: Any = math) -> Any:
 
 
 def regression(line: Mapping[str, Any], features: Features, xp: Any = math) -> Any:
-    """A logistic regression on log1p of the features (`place` as it is), standardised."""
+    """A logistic regression on log1p of the features (but for `AS_IS`), standardised."""
     total = line["intercept"]
     columns = zip(line["features"], line["means"], line["deviations"], line["weights"], strict=True)
     for name, mean, deviation, weight in columns:
@@ -43,7 +44,7 @@ def regression(line: Mapping[str, Any], features: Features, xp: Any = math) -> A
 
 
 def _column(name: str, features: Features, xp: Any) -> Any:
-    return features[name] if name == "place" else xp.log1p(features[name])
+    return features[name] if name in AS_IS else xp.log1p(features[name])
 
 
 def _mbg_nbd(model: Model, features: Features, days: int, xp: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Next purchases as the contract shows them: a member's, and the model's back-test, with words."""
+"""A member's next purchase as the contract shows it, with words."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -9,37 +9,16 @@ from uuid import UUID
 from sqlalchemy import Row, text
 
 from crm.db import db
-from crm.i18n import N_, gettext
 from crm.segments.next_purchase import chances, reading
+from crm.segments.next_purchase.categories import reading as categories
+from crm.segments.next_purchase.categories.reading import Bought
 from crm.segments.next_purchase.models import NextPurchaseModel
 from crm.segments.next_purchase.parameters import HORIZONS, ORDERED_BY
+from crm.segments.next_purchase.words import reason
 from crm.segments.percentiles import Table
 
-REASONS = {
-    "not_bought": N_("Nothing bought yet."),
-    "bought_once": N_("Bought once so far: too little to know a rhythm."),
-    "store_unknown": N_("Too few members have come back so far to know how long it takes."),
-    "no_model": N_("Chances are calculated every night; the first night is still to come."),
-    "short_history": N_("The store's history is too short to check a forecast of this length."),
-    "few_purchases": N_("Too few purchases so far to check a forecast of this length."),
-    "few_returned": N_("Too few members have come back so far to learn from."),
-    "not_fitted": N_("The purchases so far do not tell how often customers buy."),
-    "no_better_than_the_mean": N_(
-        "In the last test the chances were no better than one and the same for everybody."
-    ),
-}
-METHODS = {
-    "regression": N_("Logistic regression on the store's own past"),
-    "mbg_nbd": N_("MBG/NBD, a model of buying and staying away"),
-    "percentiles": N_("Plain percentiles of recency, frequency and amount"),
-}
-
-
-def reason(code: str | None) -> dict[str, str] | None:
-    """`{"code", "text"}` in the current language."""
-    return None if code is None else {"code": code, "text": gettext(REASONS[code])}
-
-
+WINDOW = ("from_days", "middle_days", "to_days", "opens", "closes", "state")
+NO_WINDOW = dict.fromkeys(WINDOW)
 NEWEST = text("""
     SELECT m.id AS model, r.lower_days, r.upper_days
     FROM (SELECT (SELECT id FROM next_purchase_model ORDER BY as_of DESC LIMIT 1) AS id) m
@@ -81,12 +60,57 @@ def of_member(
         "usual_window": None if unknown or overall is None else _window(overall, today),
         "abstains": reason(unknown),
         "store_window": _store_window(newest),
-        "categories": [
-            {"category": each.category} | _window(each, today)
-            for each in found
-            if each.category != reading.ANY and each.gaps
-        ],
+        "categories": _categories(model, member_id, features, found, now=now, today=today),
     }
+
+
+def _categories(
+    model: NextPurchaseModel | None,
+    member_id: UUID,
+    features: Mapping[str, float] | None,
+    windows: list[reading.Window],
+    *,
+    now: datetime,
+    today: date,
+) -> list[dict[str, Any]]:
+    """Each category in which he bought: his window there, and his chances."""
+    if features is None:
+        return []
+    stores: dict[int, float | None] = dict.fromkeys(HORIZONS)
+    if model is not None:
+        stores |= {each["days"]: _unrounded(each, features) for each in model.horizons}
+    usual = {each.category: each for each in windows}
+    return [
+        {
+            "category": one.category,
+            "purchase_days": one.days,
+            **_category_window(one, usual.get(one.category), today),
+            "chances": _category_chances(model, one, features, stores, today),
+        }
+        for one in categories.bought([member_id], now=now)
+    ]
+
+
+def _category_window(one: Bought, window: reading.Window | None, today: date) -> dict[str, Any]:
+    if window is not None and window.gaps:
+        return _window(window, today) | {"abstains": None}
+    unknown = "bought_once" if one.days == 1 else "store_unknown"
+    return NO_WINDOW | {"last_day": one.last_day, "own_gaps": 0, "abstains": reason(unknown)}
+
+
+def _category_chances(
+    model: NextPurchaseModel | None,
+    one: Bought,
+    features: Mapping[str, float],
+    stores: Mapping[int, float | None],
+    today: date,
+) -> list[dict[str, Any]]:
+    if model is None or model.categories is None:
+        return _silent("no_model")
+    return [
+        {"days": each.days, "chance": each.chance, "reason": reason(each.reason)}
+        for each in categories.said(model.categories, one, features, stores, today)
+    ]
 
 
 def _unknown(features: Mapping[str, float] | None, overall: reading.Window | None) -> str | None:
@@ -120,16 +144,24 @@ def _chances(
     model: NextPurchaseModel | None, features: Mapping[str, float] | None
 ) -> list[dict[str, Any]]:
     if model is None or features is None:
-        why = reason("not_bought" if features is None else "no_model")
-        return [{"days": days, "chance": None, "reason": why} for days in HORIZONS]
+        return _silent("not_bought" if features is None else "no_model")
     return [_chance(horizon, features) for horizon in model.horizons]
 
 
+def _silent(code: str) -> list[dict[str, Any]]:
+    return [{"days": days, "chance": None, "reason": reason(code)} for days in HORIZONS]
+
+
 def _chance(horizon: dict[str, Any], features: Mapping[str, float]) -> dict[str, Any]:
-    found, days = None, horizon["days"]
-    if horizon["reason"] is None:
-        found = round(chances.chance(horizon["model"], _placed(horizon, features), days), 3)
-    return {"days": days, "chance": found, "reason": reason(horizon["reason"])}
+    found = _unrounded(horizon, features)
+    said = None if found is None else round(found, 3)
+    return {"days": horizon["days"], "chance": said, "reason": reason(horizon["reason"])}
+
+
+def _unrounded(horizon: dict[str, Any], features: Mapping[str, float]) -> float | None:
+    if horizon["reason"] is not None:
+        return None
+    return chances.chance(horizon["model"], _placed(horizon, features), horizon["days"])
 
 
 def _placed(horizon: dict[str, Any], features: Mapping[str, float]) -> Mapping[str, float]:
@@ -144,53 +176,3 @@ def _place(model: NextPurchaseModel | None, features: Mapping[str, float] | None
     horizon = next(each for each in model.horizons if each["days"] == ORDERED_BY)
     score = chances.score(horizon["model"], _placed(horizon, features), ORDERED_BY)
     return round(Table.read(model.sample["spread"]).midrank(round(score, 6)), 3)
-
-
-def back_test(model: NextPurchaseModel) -> dict[str, Any]:
-    """A model with its back-test, for the API."""
-    return {
-        "id": model.id,
-        "as_of": model.as_of,
-        "day": model.day,
-        "sample": {name: model.sample[name] for name in ("share", "members", "purchase_days")},
-        "input_hash": model.input_hash,
-        "versions": model.versions,
-        "horizons": [_horizon(each) for each in model.horizons],
-    }
-
-
-def _horizon(stored: dict[str, Any]) -> dict[str, Any]:
-    test = stored["back_test"]
-    return {
-        "days": stored["days"],
-        "method": stored["method"],
-        "method_text": gettext(METHODS[stored["method"]]),
-        "abstains": reason(stored["reason"]),
-        "trained_on": _days(stored["trained_on"]),
-        "model": _parameters(stored["model"]),
-        "back_test": test
-        | {
-            "from": date.fromisoformat(test["from"]),
-            "until": date.fromisoformat(test["until"]),
-            "candidates": [
-                {
-                    "method": each["method"],
-                    "method_text": gettext(METHODS[each["method"]]),
-                    "refused": reason(each["refused"]),
-                    "trained_on": _days(each["trained_on"]),
-                    "model": _parameters(each["model"]),
-                    "figures": each["figures"],
-                }
-                for each in test["candidates"]
-            ],
-        },
-    }
-
-
-def _days(seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row | {"cut": date.fromisoformat(row["cut"])} for row in seen]
-
-
-def _parameters(model: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What a model consists of, without its tables of percentiles."""
-    return model and {name: value for name, value in model.items() if name != "tables"}

@@ -3,6 +3,7 @@
 Each method learns from what was known at the end of a day, and never looks beyond it.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +76,7 @@ def learn(method: str, histories: Histories, until: int, days: int) -> Learned:
         past = windows(histories, until, days)
         if method == "regression":
             features = [window.known.features() for window in past]
-            line, refused = _regression(LOGGED, features, past)
+            line, refused = regression(LOGGED, features, [window.bought for window in past])
             model = line and {"kind": "regression", "regression": line}
             return Learned(method, model, refused, _seen(past))
         return _percentiles(histories.at(until), past)
@@ -84,30 +85,36 @@ def learn(method: str, histories: Histories, until: int, days: int) -> Learned:
 def _percentiles(now: Snapshot, past: list[Window]) -> Learned:
     """The plain sum of three percentiles; a regression on it makes chances where there is a past"""
     features = [{"place": places(tables(window.known), window.known)} for window in past]
-    line, refused = _regression(("place",), features, past)
+    line, refused = regression(("place",), features, [window.bought for window in past])
     model = {"kind": "percentiles", "tables": tables(now), "regression": line}
     return Learned("percentiles", model, refused if line is None else None, _seen(past))
 
 
-def _regression(
-    names: tuple[str, ...], features: list[dict[str, np.ndarray]], past: list[Window]
+def regression(
+    names: tuple[str, ...],
+    features: Sequence[Mapping[str, np.ndarray]],
+    outcomes: Sequence[np.ndarray],
 ) -> tuple[dict[str, Any] | None, str | None]:
-    if not past:
+    """A logistic regression over windows on the features of these names, or why there is none.
+
+    See `crm.segments.next_purchase.chances.regression`, which applies it. `outcomes`: who bought.
+    """
+    if not outcomes:
         return None, "short_history"
-    bought = np.concatenate([window.bought for window in past])
+    bought = np.concatenate(outcomes)
     if min(bought.sum(), (~bought).sum()) < LEAST_EVENTS:
         return None, "few_purchases"
-    columns = [np.concatenate([each[name] for each in features]) for name in names]
-    points = np.column_stack(
-        [
-            each if name == "place" else np.log1p(each)
-            for name, each in zip(names, columns, strict=True)
-        ]
-    )
+    points = np.empty((len(bought), len(names)))  # filled and scaled in place: it is large
+    for column, name in enumerate(names):
+        points[:, column] = np.concatenate([each[name] for each in features])
+        if name not in chances.AS_IS:
+            np.log1p(points[:, column], out=points[:, column])
     means = points.mean(axis=0).round(DIGITS)
     deviations = np.maximum(points.std(axis=0), 1e-6).round(DIGITS)
+    points -= means
+    points /= deviations
     line = LogisticRegression(solver="newton-cholesky", max_iter=200, tol=1e-8)
-    line.fit((points - means) / deviations, bought)
+    line.fit(points, bought)
     return {
         "features": list(names),
         "means": means.tolist(),

@@ -77,7 +77,9 @@ class NextPurchaseModel(Base):
     """One night's models, one per horizon, each with its back-test.
 
     `day` is the last whole day that it knows; the same day gives the same model. `input_hash` is
-    SHA-256, hexadecimal, of the purchases it learned from.
+    SHA-256, hexadecimal, of the purchases it learned from. `categories`: the models of who buys in
+    which category (`crm.segments.next_purchase.categories.back_test.document`); None: of a night
+    that did not learn them.
     """
 
     __tablename__ = "next_purchase_model"
@@ -87,6 +89,7 @@ class NextPurchaseModel(Base):
     day: Mapped[date]
     as_of: Mapped[datetime]
     horizons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    categories: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     sample: Mapped[dict[str, Any]] = mapped_column(JSONB)
     versions: Mapped[dict[str, str]] = mapped_column(JSONB)
     input_hash: Mapped[str]

@@ -42,10 +42,25 @@ class WindowOut(StoreWindowOut):
     state = fields.Choice("before", "open", "past", required=True)
 
 
-class CategoryWindowOut(WindowOut):
-    """The same within one category of goods."""
+class CategoryOut(Schema):
+    """A category in which a member bought: his window there as in `usual_window`, and his chances.
+
+    Where `abstains` says that too little is known of a rhythm, the window is null and `own_gaps` 0;
+    the chances may be known all the same. Goods given back and gifts don't count.
+    """
 
     category = fields.Text(required=True)
+    last_day = fields.Day(required=True)
+    purchase_days = fields.Whole(1, required=True)
+    own_gaps = fields.Whole(required=True)
+    from_days = fields.Whole(1, 10**6, required=True, allow_none=True)
+    middle_days = fields.Whole(1, 10**6, required=True, allow_none=True)
+    to_days = fields.Whole(1, 10**6, required=True, allow_none=True)
+    opens = fields.Day(required=True, allow_none=True)
+    closes = fields.Day(required=True, allow_none=True)
+    state = fields.Choice("before", "open", "past", required=True, allow_none=True)
+    abstains = fields.Nested(ReasonOut, required=True, allow_none=True)
+    chances = fields.Items(fields.Nested(ChanceOut), required=True)
 
 
 class NextPurchaseOut(Schema):
@@ -61,7 +76,7 @@ class NextPurchaseOut(Schema):
     usual_window = fields.Nested(WindowOut, required=True, allow_none=True)
     abstains = fields.Nested(ReasonOut, required=True, allow_none=True)
     store_window = fields.Nested(StoreWindowOut, required=True, allow_none=True)
-    categories = fields.Items(fields.Nested(CategoryWindowOut), 1000, required=True)
+    categories = fields.Items(fields.Nested(CategoryOut), 1000, required=True)
 
 
 class CalibrationOut(Schema):
@@ -125,6 +140,46 @@ class HorizonOut(Schema):
     back_test = fields.Nested(BackTestOut, required=True)
 
 
+class CategoryFiguresOut(Schema):
+    """How the method in use did in one category, over the window of the back-test.
+
+    `customers`: who had bought in it before, of whom so many `bought` in it, a `share`. `expected`:
+    how many it promised. `abstains`: why no chances are told for this category.
+    """
+
+    category = fields.Text(required=True)
+    customers = fields.Whole(required=True)
+    bought = fields.Whole(required=True)
+    share = ratio(required=True)
+    expected = ma.fields.Float(required=True, allow_none=True)
+    auc = ratio(required=True, allow_none=True)
+    brier = ratio(required=True, allow_none=True)
+    abstains = fields.Nested(ReasonOut, required=True, allow_none=True)
+
+
+class CategoryHorizonOut(HorizonOut):
+    """The same for buying in a category: a member counts once in each category he bought in."""
+
+    categories = fields.Items(fields.Nested(CategoryFiguresOut), required=True)
+
+
+class PairSampleOut(Schema):
+    """What was read for chances per category; a pair is a member and a category he bought in."""
+
+    members = fields.Whole(required=True)
+    pairs = fields.Whole(required=True)
+    purchase_days = fields.Whole(required=True)
+    categories = fields.Whole(required=True)
+
+
+class CategoriesOut(Schema):
+    """Models of who buys in which category: one per horizon for all categories together."""
+
+    sample = fields.Nested(PairSampleOut, required=True)
+    input_hash = fields.Text(64, required=True)
+    horizons = fields.Items(fields.Nested(CategoryHorizonOut), required=True)
+
+
 class SampleOut(Schema):
     """The members whose purchase days were read."""
 
@@ -134,7 +189,10 @@ class SampleOut(Schema):
 
 
 class ModelOut(Schema):
-    """A night's models. `day` is the last whole day that they know."""
+    """A night's models. `day` is the last whole day that they know.
+
+    `categories`: null of a night that did not learn them.
+    """
 
     id = fields.Id(required=True)
     as_of = fields.Instant(required=True)
@@ -143,3 +201,4 @@ class ModelOut(Schema):
     input_hash = fields.Text(64, required=True)
     versions = fields.Mapping(required=True)
     horizons = fields.Items(fields.Nested(HorizonOut), required=True)
+    categories = fields.Nested(CategoriesOut, required=True, allow_none=True)

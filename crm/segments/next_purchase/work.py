@@ -16,13 +16,15 @@ from crm.segments import ranks, reading
 from crm.segments.alone import CHANCES, alone
 from crm.segments.features import Population
 from crm.segments.next_purchase import back_test, learning, loading
+from crm.segments.next_purchase.categories import back_test as category_back_test
+from crm.segments.next_purchase.categories import loading as category_loading
 from crm.segments.next_purchase.histories import Snapshot
 from crm.segments.next_purchase.models import NextPurchaseModel
 from crm.segments.next_purchase.parameters import HORIZONS, ORDERED_BY
 from crm.segments.next_purchase.sampling import share_of
 
 VERSIONS = {
-    "next_purchase": "1",
+    "next_purchase": "2",
     "numpy": np.__version__,
     "scipy": scipy.__version__,
     "scikit-learn": sklearn.__version__,
@@ -94,10 +96,12 @@ def _model(now: datetime, day: date, buyers: Population) -> NextPurchaseModel:
     past = loading.histories(share, day, now)
     horizons = [back_test.choose(past, day.toordinal(), days).document for days in HORIZONS]
     spread = ranks.table(score(horizons, buyers, None)["score"])
+    goods = category_loading.past(day, now)
     model = NextPurchaseModel(
         day=day,
         as_of=now,
         horizons=horizons,
+        categories=category_back_test.document(goods, day.toordinal(), horizons),
         sample={
             "share": round(share, 6),
             "members": len(past),
