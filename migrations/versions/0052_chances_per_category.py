@@ -2,8 +2,8 @@
 
 from crm.migrations import script
 
-revision = "0050"
-down_revision = "0049"
+revision = "0052"
+down_revision = "0051"
 branch_labels = depends_on = None
 
 LINES = """
