@@ -16,9 +16,9 @@ ROOM = 200  # units of the chart's width for the longest bar
 DRAWN = 8  # categories in the chart; all are in the table
 LABEL = 16  # letters of a label that the chart has room for; Chinese ones count twice
 BETTER = N_(
-    "Of a customer who bought in a category again and one who did not it put the first one first"
-    " {times} times in 100; his chance to buy anything times the category's share of his purchases"
-    " did so {others} times."
+    "It put a customer who bought in a category again before one who did not {times} times in 100;"
+    " his chance to buy anything times the category's share of his purchases did so in {others} of"
+    " 100."
 )
 
 
@@ -35,7 +35,7 @@ def told(now: datetime) -> dict[str, Any] | None:
     return {
         "headline": _headline(shown),
         "rows": [back_test_told.row(each, today) for each in horizons],
-        "days": shown["days"],
+        "days": formats.days(shown["days"]),
         "candidates": [back_test_told.candidate(each) for each in shown["back_test"]["candidates"]],
         "categories": [_row(each) for each in rows],
         "bars": _bars([each for each in rows if each["expected"] is not None][:DRAWN]),
