@@ -2,8 +2,8 @@
 
 from crm.migrations import script
 
-revision = "0052"
-down_revision = "0051"
+revision = "0053"
+down_revision = "0052"
 branch_labels = depends_on = None
 
 LINES = """
