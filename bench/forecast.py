@@ -15,7 +15,7 @@ from bench import seeding, site, verifying
 from crm import clock
 from crm.db import db, transaction
 from crm.segments.baskets import building, suggesting
-from crm.segments.next_purchase import jobs, reading, work
+from crm.segments.next_purchase import documents, jobs, reading, work
 
 TARGET_ONE_MS = 5.0  # a member's suggestions, and his windows
 TARGET_NIGHT = 20.0  # all three jobs, as a multiple of counting the same orders and lines plainly
@@ -37,7 +37,8 @@ _ORDERS = """
     FROM (SELECT id, member_no, least(floor(2 / power(random(), 0.8)), 200)::integer AS times
           FROM member) m,
          generate_series(1, m.times) n,
-         LATERAL (SELECT now() - random() * m.times / (m.times + 1) * interval '700 days' AS at) d
+         LATERAL (SELECT now() - (random() + 0 * n) * m.times / (m.times + 1) * interval '700 days'
+                        AS at) d
 """
 _LINES = """
     INSERT INTO order_line (order_id, line_no, member_id, sku, name, category, labels, quantity,
@@ -97,8 +98,22 @@ def _night() -> bool:
     for name, seconds in taken.items():
         click.echo(f"{name:32}{seconds:9.2f} s{seconds / plain:9.2f} x")
     click.echo(f"{'windows, nobody bought':32}{again:9.2f} s{again / plain:9.2f} x")
+    _tell_categories()
     ratio = sum(taken.values()) / plain
     return verifying.promise("a night, x the plain counts", ratio, TARGET_NIGHT, at_most=True)
+
+
+def _tell_categories() -> None:
+    """What the night made of chances per category."""
+    model = documents.current()
+    found = (model and model.categories) or {}
+    click.echo(f"{found['sample']['pairs']:,} pairs in {found['sample']['categories']} categories")
+    for horizon in found["horizons"]:
+        tried = horizon["back_test"]["candidates"]
+        aucs = [
+            f"{each['method']} {each['figures']['auc']:.3f}" for each in tried if each["figures"]
+        ]
+        click.echo(f"per category, {horizon['days']} days: AUC {', '.join(aucs)}")
 
 
 def _baskets() -> None:

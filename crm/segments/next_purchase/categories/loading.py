@@ -10,9 +10,9 @@ from crm.segments.next_purchase.categories.past import ROW, Past
 from crm.segments.next_purchase.loading import EPOCH
 from crm.segments.next_purchase.sampling import SAMPLED, share_of
 
-SAMPLE = 30_000  # members
+SAMPLE = 20_000  # members
 CATEGORIES = 50  # those with the most buyers among them
-PAIRS = 100_000
+PAIRS = 60_000
 
 UNHURRIED = text("SET LOCAL statement_timeout = 0")
 # Members are numbered by the random end of their ids, so that the first of them are a sample too.
@@ -50,9 +50,9 @@ BOUGHT = text(f"""
 
 
 def past(day: date, as_of: datetime) -> Past:
-    """The purchases up to `day` of at most about 30,000 active members, the same ones for the same
+    """The purchases up to `day` of at most about 20,000 active members, the same ones for the same
     members, in all and in the 50 categories that most of them buy; of fewer members where these
-    have more than 100,000 pairs.
+    have more than 60,000 pairs.
     """
     db.session.execute(UNHURRIED)
     values = {"share": share_of(SAMPLE), "day": day, "as_of": as_of, "most": CATEGORIES}
