@@ -17,7 +17,7 @@ from crm.app import create_app
 from crm.config import Config
 from crm.db import transaction
 from crm.orders import checking
-from crm.segments import directory, jobs, runs
+from crm.segments import jobs, member_rfm, runs
 
 LOOKS = 500  # members whose why is asked for
 
@@ -49,7 +49,7 @@ def why(members: int) -> dict:
     draws, seconds = random.Random(7), []
     for number in draws.sample(range(1, members + 1), min(LOOKS, members)):
         began = time.perf_counter()
-        directory.rfm(UUID(int=MEMBER + number), now=clock.now())
+        member_rfm.rfm(UUID(int=MEMBER + number), now=clock.now())
         seconds.append(time.perf_counter() - began)
     return {"seconds": seconds, "moved": 0}
 

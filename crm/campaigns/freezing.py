@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from crm.campaigns import drafts, plan, waterfall
+from crm.campaigns import counting, drafts, judging, plan, waterfall
 from crm.campaigns.models import Campaign
 from crm.campaigns.schedule import Due
 from crm.campaigns.waterfall import Waterfall
@@ -44,13 +44,13 @@ def freeze(campaign_id: UUID, *, now: datetime) -> int:
     arms = drafts.arms_of(campaign_id)
     channel = plan.channel_of(arms)
     rules = message_policy.current()
-    dues = waterfall.zones(found, channel, rules, found.launched_at)
+    dues = judging.zones(found, channel, rules, found.launched_at)
     live = found.mode == "live"
     chosen = _whose_time_has_come(found, dues, now) if live else dues
     within = NOT_YET if live else "{audience}"
-    query = waterfall.judged(found, arms, channel, chosen, rules, now, within=within)
+    query = judging.judged(found, arms, channel, chosen, rules, now, within=within)
     values = query.params | {"live": live, "now": now}
-    with waterfall.room():
+    with counting.room():
         rows = db.session.execute(text(FREEZE.format(judged=query.sql)), values).all()
     whole = waterfall.counted((verdict, arm, count) for verdict, arm, count in rows)
     return _note(campaign_id, whole, dues, now)

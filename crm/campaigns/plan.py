@@ -12,12 +12,22 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from crm.campaigns import audience, checks, costs, detection, drafts, policy, waterfall
+from crm.campaigns import (
+    audience,
+    checks,
+    costs,
+    counting,
+    detection,
+    drafts,
+    judging,
+    policy,
+)
 from crm.campaigns.checks import Check
 from crm.campaigns.costs import ArmCost
+from crm.campaigns.counting import Lately
 from crm.campaigns.models import Campaign, CampaignArm
 from crm.campaigns.schedule import Due
-from crm.campaigns.waterfall import Lately, Waterfall
+from crm.campaigns.waterfall import Waterfall
 from crm.db import db
 from crm.messages import policy as message_policy
 from crm.messages.models import MessageTemplate
@@ -110,12 +120,12 @@ def make(found: Campaign, *, now: datetime) -> Plan:
     drafts.require_whole(found, arms, now)
     channel = channel_of(arms)
     rules = message_policy.current()
-    dues = waterfall.zones(found, channel, rules, now)
-    query = waterfall.judged(found, arms, channel, dues, rules, now)
+    dues = judging.zones(found, channel, rules, now)
+    query = judging.judged(found, arms, channel, dues, rules, now)
     since = now.astimezone(programme.current(now).zone).date() - timedelta(found.attribution_days)
     begun = now - timedelta(found.attribution_days)
-    whole, lately = waterfall.count(query, since, begun)
-    sample = waterfall.member_ids(query, LOOKED_AT) if whole.will_send else []
+    whole, lately = counting.count(query, since, begun)
+    sample = counting.member_ids(query, LOOKED_AT) if whole.will_send else []
     each = costs.of_arms(arms, channel, sample[:READ], now)
     return Plan(
         campaign=found,
@@ -144,6 +154,6 @@ def audience_size(found: Campaign, now: datetime) -> tuple[int, int]:
     assert found.audience_id is not None
     members = audience.members(found.audience_id, found.exclude, now)
     query = SIZE.format(audience=members.audience, excluded=members.excluded)
-    with waterfall.room():
+    with counting.room():
         row = db.session.execute(text(query), members.params).one()
     return row.left_, row.excluded

@@ -36,7 +36,7 @@ from crm.members.tiers import progress, storage
 from crm.orders.standing import activities
 from crm.points import programme
 from crm.points.programme_settings import Programme
-from crm.segments import directory
+from crm.segments import member_rfm
 
 
 @blp.get("/members/<uuid:member_id>")
@@ -74,7 +74,7 @@ def glance(member_id: UUID) -> str:
         "parts/glance.html",
         member=person.shown(found),
         joined=person.joined(found, stores.names(), zone),
-        segment=_named(directory.rfm(member_id, now=now)),
+        segment=_named(member_rfm.rfm(member_id, now=now)),
         cases=case_opening.of_member(member_id, now),
         points=member_points.figures(member_id, settings, now),
         **_standing(found, settings, zone, now),
@@ -85,7 +85,7 @@ def _page(found: Member, *, masked: bool) -> str:
     now, who = clock.now(), principal()
     settings, names = programme.current(now), stores.names()
     zone = _zone(found.id, settings)
-    rfm = directory.rfm(found.id, now=now) if who.may("segments:read") else None
+    rfm = member_rfm.rfm(found.id, now=now) if who.may("segments:read") else None
     return render_template(
         "member.html",
         member=person.shown(found),

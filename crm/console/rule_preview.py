@@ -21,7 +21,7 @@ from crm.members.tiers.ladder import Ladder
 from crm.points import acts, earning, rulebook
 from crm.points.acts import Act, Given
 from crm.points.cart import Cart, CartLine, EarningFacts
-from crm.points.earning import RuleShare
+from crm.points.earning import Earning, RuleShare
 from crm.points.explaining import missed_for_act, missed_for_order
 from crm.points.programme_settings import Programme
 from crm.points.rule import ACTIVITY, Rule, rank
@@ -111,7 +111,25 @@ def _cart(
     facts: EarningFacts,
     manner: Manner,
 ) -> dict[str, Any]:
-    lines = [
+    lines = _lines(tried)
+    cart = Cart(lines, tried.at, tried.facts["channel"], tried.facts["store"])
+    found = earning.evaluate(programme, rules, cart, facts)
+    now = earning.evaluate(programme, without, cart, facts)
+    missed = missed_for_order(around, programme, lines, found.document())
+    why = next((item.why for item in missed if item.rule.id == tried.draft.id), None)
+    total = formats.money(sum(line.net for line in lines), manner.currency)
+    return {
+        "total": total,
+        "points": found.points,
+        "now": now.points,
+        "parts": _parts(found, tried),
+        "capped": bool(found.capped_by),
+        "why": _reason(why, tried.at, manner),
+    }
+
+
+def _lines(tried: Tried) -> list[CartLine]:
+    return [
         CartLine(
             place,
             line["sku"],
@@ -122,11 +140,12 @@ def _cart(
         )
         for place, line in enumerate(tried.lines, 1)
     ]
-    cart = Cart(lines, tried.at, tried.facts["channel"], tried.facts["store"])
-    found = earning.evaluate(programme, rules, cart, facts)
-    now = earning.evaluate(programme, without, cart, facts)
+
+
+def _parts(found: Earning, tried: Tried) -> list[dict[str, Any]]:
+    """What each rule brings; `own`: the one that is tried."""
     ladder = storage.ladder_at(tried.at)
-    parts = [
+    return [
         {
             "name": _part(share, ladder),
             "points": _shown(share.points),
@@ -135,17 +154,6 @@ def _cart(
         }
         for share in found.breakdown
     ]
-    missed = missed_for_order(around, programme, lines, found.document())
-    why = next((item.why for item in missed if item.rule.id == tried.draft.id), None)
-    total = formats.money(sum(line.net for line in lines), manner.currency)
-    return {
-        "total": total,
-        "points": found.points,
-        "now": now.points,
-        "parts": parts,
-        "capped": bool(found.capped_by),
-        "why": _reason(why, tried.at, manner),
-    }
 
 
 def _shown(points: Fraction) -> str:

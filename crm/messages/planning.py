@@ -5,32 +5,18 @@ what is planned twice under one occasion is one message. Rules call this with `n
 message may go is asked when it goes (`crm.messages.eligibility`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from crm.db import as_rows, db
-from crm.ids import digest_id, stamp
-from crm.messages import policy, waking
-from crm.messages.errors import TemplateArchived, TemplateNotFound
-from crm.messages.models import Message, MessageTemplate
-from crm.messages.states import Reason
-
-__all__ = [
-    "Source",
-    "Wording",
-    "occasion_key",
-    "of_occasion",
-    "plan",
-    "plan_many",
-    "plan_select",
-    "withdraw",
-    "wording",
-]
+from crm.ids import stamp
+from crm.messages import policy, versions, waking
+from crm.messages.models import Message
 
 HIGHEST = 1000  # priorities are -1000 to 1000; higher goes first
 
@@ -41,18 +27,6 @@ class Source:
 
     type: str
     id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """A version of a template, with the channel and the purpose that all its versions
-    share; no template for members who get nothing. `archived` is the code of one that is."""
-
-    template_id: UUID | None
-    version: int | None
-    channel: str
-    purpose: str
-    archived: str | None = None
 
 
 INSERT = """
@@ -80,29 +54,6 @@ GIVEN = """
         not_after timestamptz, state text, reason text)
 """
 
-WITHDRAW = text("""
-    UPDATE message SET state = 'cancelled', reason = :reason, finished_at = :now, due_at = NULL
-    WHERE occasion_key = ANY(CAST(:keys AS uuid[])) AND state = 'waiting'
-""")
-
-
-def wording(template_id: UUID, version: int | None = None) -> Wording:
-    """The newest version of a template, or the one named. Raises `TemplateNotFound`."""
-    found = db.session.get(MessageTemplate, template_id)
-    if found is None or (version or 1) > found.version:
-        raise TemplateNotFound()
-    archived = found.code if found.archived_at is not None else None
-    return Wording(found.id, version or found.version, found.channel, found.purpose, archived)
-
-
-def _usable(template_id: UUID, version: int | None = None) -> Wording:
-    """As `wording`. Raises `TemplateArchived` too, unless a version is named: who began with one
-    goes on with it."""
-    said = wording(template_id, version)
-    if said.archived is not None and version is None:
-        raise TemplateArchived(template=said.archived)
-    return said
-
 
 def plan(
     member_id: UUID,
@@ -127,7 +78,7 @@ def plan(
         "due_at": due_at,
         "not_after": not_after,
     }
-    values = _values(_usable(template_id, version), source, priority, zone, now) | {
+    values = _values(versions.usable(template_id, version), source, priority, zone, now) | {
         "rows": as_rows([row])
     }
     found = db.session.execute(text(INSERT.format(select=GIVEN)), values).one_or_none()
@@ -158,10 +109,10 @@ def plan_many(
     `channel` and `purpose` then say what they would have got. `fallback_template_id`, of another
     channel, says it to whom the first turns out not to reach (`crm.messages.falling_back`).
     """
-    said = _said(template_id, channel, purpose, version)
+    said = versions.said(template_id, channel, purpose, version)
     values: dict[str, Any] = {"rows": as_rows(rows)}
     if fallback_template_id is not None:
-        second = _usable(fallback_template_id)
+        second = versions.usable(fallback_template_id)
         values |= {"fallback_id": second.template_id, "fallback_version": second.version}
     return _planned(GIVEN, values, said, source, priority, zone, now)
 
@@ -184,41 +135,14 @@ def plan_select(
     It must give the columns member_id, occasion, variables, due_at, not_after, state and reason,
     in any order; NULL where a row of `plan_many` would leave a value out.
     """
-    said = _said(template_id, channel, purpose, version)
+    said = versions.said(template_id, channel, purpose, version)
     return _planned(query, params, said, source, priority, zone, now)
-
-
-def withdraw(occasions: Iterable[str], *, reason: Reason = Reason.CANCELLED, now: datetime) -> int:
-    """Cancel messages that have not gone yet, such as when an order was refunded; returns how
-    many. One that a worker is sending right now goes."""
-    keys = [occasion_key(one) for one in occasions]
-    done = db.session.execute(WITHDRAW, {"keys": keys, "reason": reason, "now": now})
-    return done.rowcount  # type: ignore[attr-defined]
-
-
-def occasion_key(occasion: str) -> str:
-    """The narrow key of an occasion, as `message_occasion_key` in the database makes it."""
-    return digest_id("message", occasion)
-
-
-def of_occasion(occasion: str) -> Message | None:
-    """The message that was planned under an occasion, if any."""
-    return db.session.scalar(select(Message).filter_by(occasion_key=UUID(occasion_key(occasion))))
-
-
-def _said(
-    template_id: UUID | None, channel: str, purpose: str, version: int | None = None
-) -> Wording:
-    """The template's version, or none of the channel and purpose given. Raises as `_usable`."""
-    if template_id is None:
-        return Wording(None, None, channel, purpose)
-    return _usable(template_id, version)
 
 
 def _planned(
     rows: str,
     params: Mapping[str, Any],
-    said: Wording,
+    said: versions.Wording,
     source: Source,
     priority: int,
     zone: str | None,
@@ -234,7 +158,7 @@ def _planned(
 
 
 def _values(
-    said: Wording, source: Source, priority: int, zone: str | None, now: datetime
+    said: versions.Wording, source: Source, priority: int, zone: str | None, now: datetime
 ) -> dict[str, Any]:
     assert -HIGHEST <= priority <= HIGHEST, priority
     return {

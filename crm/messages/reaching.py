@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from crm.db import as_rows, db
-from crm.messages import planning
+from crm.messages import versions
 from crm.messages.states import ADDRESS, CONSENT
 
 # Keys of addresses are made only where any address of the channel is suppressed at all.
@@ -65,7 +65,7 @@ REACHED = """
 
 def ways(templates: Sequence[UUID]) -> str:
     """The parameter `:ways`: these templates, in the order in which they are preferred."""
-    said = [planning.wording(one) for one in templates]
+    said = [versions.wording(one) for one in templates]
     channels = [one.channel for one in said]
     suppressed = set(db.session.scalars(SUPPRESSED, {"channels": channels})) if said else set()
     rows: list[dict[str, Any]] = [

@@ -14,17 +14,9 @@ from crm.http.blueprint import body_of, read_json
 from crm.http.pagination import PageQuery
 from crm.members import profiles
 from crm.orders import documents, incoming, intake
+from crm.orders.answer_schemas import BatchOut, HeldRefundOut, OrderOut, OrderPage
 from crm.orders.kept import Collision, Kept
-from crm.orders.schemas import (
-    MOST_IN_BATCH,
-    BatchOrderIn,
-    BatchOut,
-    HeldRefundOut,
-    OrderIn,
-    OrderOut,
-    OrderPage,
-    RefundIn,
-)
+from crm.orders.schemas import MOST_IN_BATCH, BatchOrderIn, OrderIn, RefundIn
 
 blp = Blueprint("orders", __name__, description="What members bought and returned.")
 T = TypeVar("T")

@@ -6,7 +6,8 @@ from crm import clock
 from crm.http import Blueprint, idempotent, needs
 from crm.members import identity
 from crm.orders import claims, documents
-from crm.orders.schemas import ClaimIn, OrderOut, ReleaseIn
+from crm.orders.answer_schemas import OrderOut
+from crm.orders.schemas import ClaimIn, ReleaseIn
 
 blp = Blueprint("order claims", __name__, description="Guests' orders claimed, points released.")
 

@@ -10,7 +10,9 @@ from crm.ids import uuid7
 from crm.members import profiles
 from crm.members.tiers import engine
 from crm.members.tiers import storage as tiers
+from crm.members.tiers.ladder import Ladder
 from crm.members.tiers.reviews import advance
+from crm.members.tiers.standing import Standing
 from crm.orders import quoted_coupons
 from crm.orders.allowances import Allowances
 from crm.orders.coupon_figures import shares_of_coupons
@@ -19,11 +21,11 @@ from crm.orders.errors import CurrencyMismatch, TaxTooLarge
 from crm.orders.incoming import Line
 from crm.orders.pricing import nets
 from crm.orders.quoted_coupons import Quoted
-from crm.orders.standing import activities
+from crm.orders.standing import Purchases, activities
 from crm.points import balances, rulebook
 from crm.points.basis import basis_of
 from crm.points.cart import Cart, CartLine, EarningFacts
-from crm.points.earning import evaluate
+from crm.points.earning import Earning, evaluate
 from crm.points.programme_settings import Programme
 
 
@@ -50,53 +52,82 @@ def quote(member_id: UUID, asked: Asked, at: datetime, *, now: datetime) -> dict
     book = rulebook.load()
     programme = book.programme_at(at)
     facts = profiles.require_facts(member_id, default_zone=programme.timezone)
-    zone, ladder = zone_of(facts.zone), tiers.ladder_at(at)
-    activity = activities([member_id])[member_id]
-    standing = tiers.standings([member_id])[member_id]
-    standing, _ = advance(standing, ladder, activity, at, zone, facts.created_at)
-    tier = ladder.tier(engine.held(standing, ladder, at))
-    before = nets(asked.lines, asked.discount)
-    if asked.tax > sum(before):
-        raise TaxTooLarge(pointer="/tax", most=sum(before))
+    buyer = _buyer(member_id, facts, at)
+    _check_tax(asked)
     coupons = quoted_coupons.judge(
         asked.coupons, member_id, asked.lines, asked.discount, asked.shipping, at, now=now
     )
     cart, rules = _cart(asked, coupons, at), book.rules_at(at)
     used = Allowances({member_id: facts}).used(member_id, at, programme, rules)
-    earned = evaluate(
-        programme,
-        [*rules, *coupons.rules],
-        cart,
-        EarningFacts(
-            zone=zone,
+    earned = evaluate(programme, [*rules, *coupons.rules], cart, buyer.earning(), used)
+    available = balances.balance(member_id, at, now=now)["available"]
+    return {
+        "earn": _earned(earned, coupons),
+        "redeem": redeemable(programme, cart, available),
+        "tier_after": buyer.tier_after(sum(line.net for line in cart.lines)),
+        "coupons": coupons,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who asks: what he bought so far, and where that has put him at the instant `at`."""
+
+    facts: profiles.MemberFacts
+    activity: Purchases
+    ladder: Ladder
+    standing: Standing
+    at: datetime
+
+    def earning(self) -> EarningFacts:
+        """What rules ask of him."""
+        tier = self.ladder.tier(engine.held(self.standing, self.ladder, self.at))
+        return EarningFacts(
+            zone=zone_of(self.facts.zone),
             tier=tier.code,
             multiplier=tier.multiplier,
-            segment=facts.segment,
-            first_order=not activity.orders,
-            birthday_month=facts.birthday_month,
-        ),
-        used,
-    )
-    goods = sum(line.net for line in cart.lines)
-    if goods:
-        order_id = uuid7()
-        activity.orders[order_id] = (at, goods)
-        standing, _ = engine.on_order(
-            standing, ladder, activity, at, order_id, zone, facts.created_at, now=at
+            segment=self.facts.segment,
+            first_order=not self.activity.orders,
+            birthday_month=self.facts.birthday_month,
         )
-    available = balances.balance(member_id, at, now=now)["available"]
+
+    def tier_after(self, goods: int) -> str:
+        """The tier that he would hold with goods for so much bought now."""
+        standing = self.standing
+        if goods:
+            order_id = uuid7()
+            self.activity.orders[order_id] = (self.at, goods)
+            standing, _ = engine.on_order(
+                standing, self.ladder, self.activity, self.at, order_id,
+                zone_of(self.facts.zone), self.facts.created_at, now=self.at,
+            )  # fmt: skip
+        return engine.held(standing, self.ladder, self.at)
+
+
+def _buyer(member_id: UUID, facts: profiles.MemberFacts, at: datetime) -> Buyer:
+    """A member with his standing brought up to the instant."""
+    ladder, activity = tiers.ladder_at(at), activities([member_id])[member_id]
+    standing = tiers.standings([member_id])[member_id]
+    zone = zone_of(facts.zone)
+    standing, _ = advance(standing, ladder, activity, at, zone, facts.created_at)
+    return Buyer(facts, activity, ladder, standing, at)
+
+
+def _check_tax(asked: Asked) -> None:
+    goods = sum(nets(asked.lines, asked.discount))
+    if asked.tax > goods:
+        raise TaxTooLarge(pointer="/tax", most=goods)
+
+
+def _earned(earned: Earning, coupons: Quoted) -> dict[str, Any]:
+    """The points, and which rule and coupon brings how many of them."""
     breakdown = earned.document()["breakdown"]
     shares_of_coupons(breakdown, coupons.rules)
     return {
-        "earn": {
-            "points": earned.points,
-            "desired": earned.desired,
-            "breakdown": breakdown,
-            "capped_by": earned.capped_by,
-        },
-        "redeem": redeemable(programme, cart, available),
-        "tier_after": engine.held(standing, ladder, at),
-        "coupons": coupons,
+        "points": earned.points,
+        "desired": earned.desired,
+        "breakdown": breakdown,
+        "capped_by": earned.capped_by,
     }
 
 

@@ -15,7 +15,7 @@ from crm.members import consents, documents, notes
 from crm.orders import documents as orders
 from crm.overview import tier_api
 from crm.points import balances, rulebook
-from crm.segments import directory
+from crm.segments import member_rfm
 
 SOON = timedelta(days=30)
 LAST_ORDERS = 5
@@ -39,7 +39,7 @@ def read(member_id: UUID, *, permissions: Collection[str], now: datetime) -> dic
         "member": member,
         "tier": tier_api.document(member_id, now),
         "points": _points(member_id, now) if points else None,
-        "segment": directory.rfm(member_id, now=now) if "segments:read" in permissions else None,
+        "segment": member_rfm.rfm(member_id, now=now) if "segments:read" in permissions else None,
         "purchases": _purchases(member_id, now) if bought else None,
         "orders": _orders(member_id, now) if bought else None,
         "coupons": _coupons(member_id, now) if "coupons:read" in permissions else None,

@@ -8,7 +8,7 @@ from crm.http import Schema, fields
 from crm.http.pagination import page_of
 from crm.members.fact_schemas import ConsentOut, NoteOut
 from crm.members.schemas import MemberOut, store_code
-from crm.orders.schemas import OrderOut
+from crm.orders.answer_schemas import OrderOut
 from crm.overview.tier_schemas import MemberTierOut
 from crm.segments.schemas import RfmOut
 

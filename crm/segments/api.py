@@ -9,18 +9,14 @@ from crm.http import Blueprint, idempotent, needs
 from crm.http.pagination import PageQuery
 from crm.members import profiles
 from crm.points import programme
-from crm.segments import directory, documents, jobs, labels, runs
+from crm.segments import directory, documents, jobs, labels, member_rfm, runs
+from crm.segments.run_schemas import RunActIn, RunIn, RunOut, RunPage, SegmentsOut
 from crm.segments.schemas import (
     AssignmentPage,
     RfmOut,
-    RunActIn,
-    RunIn,
-    RunOut,
-    RunPage,
     SegmentMemberPage,
     SegmentNamedOut,
     SegmentPatch,
-    SegmentsOut,
 )
 
 blp = Blueprint("segments", __name__, description="Who buys recently, often and much.")
@@ -148,4 +144,4 @@ def list_history(query: dict[str, Any], member_id: UUID):
 @blp.response(200, RfmOut)
 def read_rfm(member_id: UUID):
     """One member's recency, frequency and monetary value, segment, and why in words."""
-    return directory.rfm(member_id, now=clock.now())
+    return member_rfm.rfm(member_id, now=clock.now())

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from test_delivery import plan, went
 
 from crm.db import db
-from crm.messages import channels, delivery, recovery
+from crm.messages import channels, delivery, recovery, turns
 from crm.messages.channels.provider import TryLater
 from crm.messages.channels.smtp import Smtp
 from crm.messages.claiming import Claimer
@@ -126,7 +126,7 @@ def test_a_recorded_batch_leaves_no_flight(mail, reader, template):
 
 def test_a_batch_that_grew_old_is_put_back_and_judged_anew(mail, reader, template, monkeypatch):
     message = plan(reader(), template())
-    monkeypatch.setattr(delivery, "STALE_SECONDS", -1)
+    monkeypatch.setattr(turns, "STALE_SECONDS", -1)
     assert delivery.drain(1).sent == 0
     assert went(message) == "waiting: try_later"
     monkeypatch.undo()

@@ -9,7 +9,7 @@ from readers import NOW, make_reader, make_template
 from sqlalchemy import text
 
 from crm.db import db, transaction
-from crm.messages import delivery, planning
+from crm.messages import delivery, occasions, planning
 from crm.messages.channels import inbox
 from crm.messages.models import InboxMessage, SandboxMessage
 from crm.messages.planning import Source
@@ -96,7 +96,7 @@ def test_a_message_that_is_sent_again_is_kept_once():
         )
     delivery.drain(5)
     assert db.session.query(InboxMessage).count() == 1
-    assert planning.of_occasion("1").state == State.SENT
+    assert occasions.of_occasion("1").state == State.SENT
 
 
 def test_a_shop_outside_the_sandbox_has_an_inbox_too(settings):

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from crm.db import db, transaction
 from crm.ids import uuid7
-from crm.messages import planning, sources, states, suppressions
+from crm.messages import occasions, planning, sources, states, suppressions, versions
 from crm.messages.errors import TemplateArchived, TemplateNotFound
 from crm.messages.models import Message
 from crm.messages.planning import Source
@@ -67,7 +67,7 @@ def test_an_unknown_template_or_version_is_refused(reader, template):
     with pytest.raises(TemplateNotFound):
         plan(reader(), reader())
     with pytest.raises(TemplateNotFound):
-        planning.wording(template(), 2)
+        versions.wording(template(), 2)
 
 
 def test_versions_of_templates_never_change(template):
@@ -143,8 +143,8 @@ def test_withdrawing_cancels_what_waits_and_says_why(reader, template):
     assert message is not None
     with transaction():
         args = {"reason": Reason.ORDER_REFUNDED, "now": NOW}
-        assert planning.withdraw(["aftersale:1", "unknown"], **args) == 1
-        assert planning.withdraw(["aftersale:1"], **args) == 0
+        assert occasions.withdraw(["aftersale:1", "unknown"], **args) == 1
+        assert occasions.withdraw(["aftersale:1"], **args) == 0
     db.session.refresh(message)
     assert (message.state, message.reason) == ("cancelled", "order_refunded")
     assert (figures().planned, figures().cancelled, figures().pending) == (1, 1, 0)
@@ -155,7 +155,7 @@ def test_folding_the_figures_changes_none(reader, template):
     for number in range(5):
         plan(reader(), form, f"o{number}")
     with transaction():
-        planning.withdraw(["o1", "o2"], now=NOW)
+        occasions.withdraw(["o1", "o2"], now=NOW)
     before = figures()
     with transaction():
         assert db.session.execute(text("SELECT message_count_fold()")).scalar_one() > 0
@@ -170,7 +170,7 @@ def test_narrow_keys_are_the_same_in_the_program_and_in_the_database():
         in_database = db.session.execute(
             text("SELECT message_occasion_key(:t), message_address_key('email', :t)"), {"t": text_}
         ).one()
-        here = (planning.occasion_key(text_), suppressions.address_key("email", text_))
+        here = (occasions.occasion_key(text_), suppressions.address_key("email", text_))
         assert tuple(one.hex for one in in_database) == here
 
 
@@ -212,7 +212,7 @@ def test_with_an_archived_template_nothing_new_is_planned(reader, template):
             act(**given, template_id=form, source=SPRING, now=NOW)
         assert refused.value.facts == {"template": "old"}
     assert before is not None
-    assert planning.wording(form).archived == "old"
+    assert versions.wording(form).archived == "old"
     assert figures().planned == 1
     query = "SELECT CAST(:m AS uuid) AS member_id, 'begun' AS occasion, NULL::jsonb AS variables," \
         " NULL::timestamptz AS due_at, NULL::timestamptz AS not_after, NULL AS state," \

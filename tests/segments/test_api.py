@@ -10,7 +10,7 @@ from purchases import buy, lively_shop, new_members
 from sqlalchemy import text
 
 from crm.db import db, transaction
-from crm.segments import directory, work
+from crm.segments import member_rfm, work
 
 DAY = timedelta(days=1)
 
@@ -198,7 +198,7 @@ def test_why_is_told_without_reading_anybody_else(admin, now):
     ids = lively_shop(now)
     run(admin)
     db.session.execute(text("SET LOCAL enable_seqscan = off"))  # the shop is too small to tell
-    statement = text("EXPLAIN (FORMAT JSON) " + directory.ONE.text)
+    statement = text("EXPLAIN (FORMAT JSON) " + member_rfm.ONE.text)
     plan = db.session.execute(statement, {"member_id": ids[0], "now": now}).scalar_one()
     assert "Seq Scan" not in {
         node["Node Type"]

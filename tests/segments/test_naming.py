@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm.segments import naming, naming_apart, positions
-from crm.segments.schemas import ParametersIn
+from crm.segments.run_schemas import ParametersIn
 from crm.segments.vocabulary import BY_CODE, CODES, PLACE
 
 pytestmark = pytest.mark.usefixtures("no_database")

@@ -13,7 +13,7 @@ from crm.coupons.errors import TemplateEnded
 from crm.coupons.errors import TemplateNotFound as CouponTemplateNotFound
 from crm.db import db
 from crm.errors import N_, FieldError, Invalid
-from crm.messages import planning
+from crm.messages import versions
 from crm.messages.errors import TemplateArchived, TemplateNotFound
 from crm.messages.templates import store
 
@@ -74,8 +74,8 @@ def _channels(found: Settings, before: Settings) -> Iterator[FieldError]:
     first, second = found["template"], found["fallback_template"]
     if second is None:
         return
-    channel = DEFAULT_CHANNEL if first is None else planning.wording(first).channel
-    if planning.wording(second).channel == channel:
+    channel = DEFAULT_CHANNEL if first is None else versions.wording(first).channel
+    if versions.wording(second).channel == channel:
         name = "template" if second == before["fallback_template"] else "fallback_template"
         yield FieldError(f"/settings/{name}", "same_channel", SAME_CHANNEL)
 

@@ -11,7 +11,7 @@ from sqlalchemy import TextClause, text
 from crm.campaigns.journeys import directory
 from crm.coupons import recalling
 from crm.db import db
-from crm.messages import planning
+from crm.messages import occasions
 from crm.messages.states import Reason
 
 LOOKED_BACK = timedelta(days=33)  # the longest that a message of a journey waits, and a day or two
@@ -77,8 +77,8 @@ def withdraw(code: str, *, now: datetime) -> int:
     values = {"journey": code, "since": now - LOOKED_BACK}
     rows = db.session.execute(_statement(FOUND, why), values).all()
     for reason in sorted({row.reason for row in rows}):
-        occasions = [row.occasion for row in rows if row.reason == reason]
-        planning.withdraw(occasions, reason=Reason(reason), now=now)
+        named = [row.occasion for row in rows if row.reason == reason]
+        occasions.withdraw(named, reason=Reason(reason), now=now)
     codes = [row.coupon_code for row in rows if row.coupon_code is not None]
     if codes:
         recalling.take_back(codes, reason=NOT_TOLD, now=now)

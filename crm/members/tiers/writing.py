@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from crm.db import as_rows, db
 from crm.members.tiers import engine, ladders
+from crm.members.tiers.ladder import Ladder
 from crm.members.tiers.standing import Change, Layer, Standing
 
 WRITE = text("""
@@ -73,41 +74,44 @@ def save_many(moved: Sequence[tuple[UUID, Standing, Sequence[Change]]], now: dat
         return
     ladder = ladders.load().at(now)
     ordered = sorted(moved, key=lambda item: item[0])
-    rows = [
-        {
-            "member_id": member_id,
-            "held": engine.held(standing, ladder, now),
-            "tier": standing.tier,
-            "since": standing.since,
-            "valid_until": standing.valid_until,
-            "won_by": standing.won_by,
-            "beneath": _saved(standing.beneath),
-            "grace_until": standing.grace_until,
-            "floor": standing.floor,
-            "floor_since": standing.floor_since,
-            "floor_until": standing.floor_until,
-            "floor_reason": standing.floor_reason,
-            "reviewed_at": standing.reviewed_at,
-            "ladder_version": standing.ladder_version,
-        }
-        for member_id, standing, _ in ordered
-    ]
+    rows = [_row(member_id, standing, ladder, now) for member_id, standing, _ in ordered]
     db.session.execute(WRITE, {"rows": as_rows(rows)})
-    steps = [
-        {
-            "member_id": member_id,
-            "at": change.at,
-            "from_tier": change.from_tier,
-            "to_tier": change.to_tier,
-            "earned": change.earned,
-            "cause": change.cause,
-            "order_id": change.order_id,
-        }
-        for member_id, _, changes in ordered
-        for change in changes
-    ]
+    steps = [_step(member_id, one) for member_id, _, changes in ordered for one in changes]
     if steps:
         db.session.execute(REMEMBER, {"rows": as_rows(steps)})
+
+
+def _row(member_id: UUID, standing: Standing, ladder: Ladder, now: datetime) -> dict[str, Any]:
+    """A standing as it is written, with the tier that it comes to."""
+    return {
+        "member_id": member_id,
+        "held": engine.held(standing, ladder, now),
+        "tier": standing.tier,
+        "since": standing.since,
+        "valid_until": standing.valid_until,
+        "won_by": standing.won_by,
+        "beneath": _saved(standing.beneath),
+        "grace_until": standing.grace_until,
+        "floor": standing.floor,
+        "floor_since": standing.floor_since,
+        "floor_until": standing.floor_until,
+        "floor_reason": standing.floor_reason,
+        "reviewed_at": standing.reviewed_at,
+        "ladder_version": standing.ladder_version,
+    }
+
+
+def _step(member_id: UUID, change: Change) -> dict[str, Any]:
+    """A change as it is remembered."""
+    return {
+        "member_id": member_id,
+        "at": change.at,
+        "from_tier": change.from_tier,
+        "to_tier": change.to_tier,
+        "earned": change.earned,
+        "cause": change.cause,
+        "order_id": change.order_id,
+    }
 
 
 def begin_many(joined: Iterable[tuple[UUID, datetime]], now: datetime) -> None:

@@ -55,27 +55,18 @@ def world(admin, app) -> World:
 
 def set_up(world: World) -> None:
     """The programme, its ladder, the policy of messages, and the journeys."""
-    world.ask("PUT", "/points/programme", {"pending": {"policy": "immediately"}, "expiry": LASTING})
-    rungs = [
-        {"code": code, "name": {"en": code.title()}, "multiplier": "1", "benefits": {},
-         "qualify": {"any": [{"metric": "spend", "at_least": least}] if least else []}}
-        for code, least in (("new", 0), *LADDER)
-    ]  # fmt: skip
-    ladder = {"tiers": rungs, "window": {"kind": "lifetime"}, "refund_fallback": False}
-    world.ask("PUT", "/tiers", ladder)
-    world.ask("PUT", "/message-policy", {"caps": {"per_day": None, "per_week": None}})
     risen = {"subject": "You rose", "text": "You rose. {{ links.unsubscribe }}"}
     form = {"code": "risen", "channel": "email", "purpose": "marketing", "languages": {"en": risen}}
     template = world.ask("POST", "/templates", form)["id"]
-    for code, given in {
+    journeys = {
         "welcome": {"points": WELCOME},
         "after_sale": {"days_after_delivery": ASKED_AFTER, "cooldown_days": REST // DAY,
                        "points": FOR_ANSWER, "low_rating": LOW},
         "member_day": {"days_of_month": list(MEMBER_DAYS)},
         "points_expiring": {"days_before": WARNED},
         "tier_up": {"template": template},
-    }.items():  # fmt: skip
-        world.ask("PATCH", f"/journeys/{code}", {"enabled": True, "settings": given})
+    }  # fmt: skip
+    world.open_shop(LASTING, LADDER, {"window": {"kind": "lifetime"}}, journeys)
 
 
 def run(world: World) -> datetime:

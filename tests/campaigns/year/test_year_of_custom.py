@@ -69,24 +69,16 @@ def world(admin, app) -> Customers:
 
 def set_up(world: Customers) -> None:
     """The programme, its ladder, the policy of messages, and the two journeys."""
-    never = {"pending": {"policy": "immediately"}, "expiry": {"policy": "never"}}
-    world.ask("PUT", "/points/programme", never)
-    rungs = [
-        {"code": code, "name": {"en": code.title()}, "multiplier": "1", "benefits": {},
-         "qualify": {"any": [{"metric": "spend", "at_least": least}] if least else []}}
-        for code, least in (("new", 0), *LADDER)
-    ]  # fmt: skip
-    window = {"kind": "rolling_months", "months": COUNTED_MONTHS}
-    ladder = {"tiers": rungs, "window": window, "validity_months": VALID_MONTHS}
-    rules = {"downgrade": "one_step", "grace_days": 0, "refund_fallback": False}
-    world.ask("PUT", "/tiers", ladder | rules)
-    world.ask("PUT", "/message-policy", {"caps": {"per_day": None, "per_week": None}})
     coupon = {"name": "Again", "kind": "amount", "value": 500, "validity": {"days": 20}}
-    given = {"coupon_template": world.ask("POST", "/coupon-templates", coupon)["id"],
-             "cooldown_days": REST // DAY, "skip_above": SKIP_ABOVE,
-             "send_at": f"{EVENING:%H:%M}"}  # fmt: skip
-    for code, what in {"repurchase": given, "tier_at_risk": {"days_before": WARNED}}.items():
-        world.ask("PATCH", f"/journeys/{code}", {"enabled": True, "settings": what})
+    reminded = {
+        "coupon_template": world.ask("POST", "/coupon-templates", coupon)["id"],
+        "cooldown_days": REST // DAY, "skip_above": SKIP_ABOVE, "send_at": f"{EVENING:%H:%M}",
+    }  # fmt: skip
+    window = {"kind": "rolling_months", "months": COUNTED_MONTHS}
+    terms = {"window": window, "validity_months": VALID_MONTHS, "downgrade": "one_step",
+             "grace_days": 0}  # fmt: skip
+    journeys = {"repurchase": reminded, "tier_at_risk": {"days_before": WARNED}}
+    world.open_shop({"policy": "never"}, LADDER, terms, journeys)
 
 
 def run(world: Customers) -> tuple[datetime, Chance]:

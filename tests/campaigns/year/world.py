@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,27 @@ class World:
         answer = self.admin(method, path, body)
         assert answer.status_code < 300, (method, path, answer.data)
         return answer.get_json()
+
+    def open_shop(
+        self,
+        expiry: Mapping[str, Any],
+        ladder: Sequence[tuple[str, int]],
+        terms: Mapping[str, Any],
+        journeys: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """A programme whose points last so, a ladder of (code, spend) above the lowest tier with
+        such terms, no caps on messages, and these journeys with their settings."""
+        programme = {"pending": {"policy": "immediately"}, "expiry": expiry}
+        self.ask("PUT", "/points/programme", programme)
+        rungs = [
+            {"code": code, "name": {"en": code.title()}, "multiplier": "1", "benefits": {},
+             "qualify": {"any": [{"metric": "spend", "at_least": least}] if least else []}}
+            for code, least in (("new", 0), *ladder)
+        ]  # fmt: skip
+        self.ask("PUT", "/tiers", {"tiers": rungs, "refund_fallback": False, **terms})
+        self.ask("PUT", "/message-policy", {"caps": {"per_day": None, "per_week": None}})
+        for code, settings in journeys.items():
+            self.ask("PATCH", f"/journeys/{code}", {"enabled": True, "settings": settings})
 
     def live(self, now: datetime, many: int) -> None:
         """So many things happen, all at this instant, at most one to each member."""
