@@ -11,6 +11,7 @@ from crm import clock
 from crm.campaigns import coupon_values
 from crm.campaigns.journeys import coming, dry_runs, moments, results, switching
 from crm.campaigns.journeys.dry_runs import DryRun
+from crm.campaigns.journeys.moments import Zones
 from crm.campaigns.journeys.results import Results
 from crm.campaigns.journeys.switching import Switched
 from crm.console import charts, formats, forms, journey_holidays, message_words, mistakes, person
@@ -53,25 +54,45 @@ class JourneyShown(Schema):
 @blp.get("/journeys")
 @needs("journeys:read")
 def journeys() -> str:
-    """Every journey: whether it is on, what is due, what came of it."""
+    """Every journey: whether it is on, what came of it; what is due is counted afterwards."""
+    return render_template(
+        "journeys.html", rows=_listed(clock.now()), days=LAST_DAYS, counted=False
+    )
+
+
+@blp.get("/journeys/due")
+@needs("journeys:read")
+def journeys_due() -> str:
+    """The rows of the list with what is due. Without a script: the whole page with it."""
     now = clock.now()
-    zones, manner = moments.used(now), manner_at(now)
-    rows = []
-    for one in switching.listed():
-        ahead = coming.ahead(one, zones, now)
-        rows.append(
-            {
-                "code": one.journey.code,
-                "name": gettext(one.journey.name),
-                "told": gettext(one.journey.told),
-                "on": one.enabled,
-                "today": formats.number(ahead.today),
-                "ahead": _by_channel(ahead.channels) if len(ahead.channels) > 1 else "",
-                "week": formats.number(ahead.next_7_days),
-                **_figures(results.of(one, LAST_DAYS, now=now), manner),
-            }
-        )
-    return render_template("journeys.html", rows=rows, days=LAST_DAYS)
+    zones = moments.used(now)
+    due = {one.journey.code: _due(one, zones, now) for one in switching.listed()}
+    rows = [row | due[row["code"]] for row in _listed(now)]
+    page = "parts/journey_rows.html" if "HX-Request" in request.headers else "journeys.html"
+    return render_template(page, rows=rows, days=LAST_DAYS, counted=True)
+
+
+def _listed(now: datetime) -> list[dict[str, Any]]:
+    manner = manner_at(now)
+    return [
+        {
+            "code": one.journey.code,
+            "name": gettext(one.journey.name),
+            "told": gettext(one.journey.told),
+            "on": one.enabled,
+            **_figures(results.of(one, LAST_DAYS, now=now), manner),
+        }
+        for one in switching.listed()
+    ]
+
+
+def _due(one: Switched, zones: Zones, now: datetime) -> dict[str, str]:
+    ahead = coming.ahead(one, zones, now)
+    return {
+        "today": formats.number(ahead.today),
+        "ahead": _by_channel(ahead.channels) if len(ahead.channels) > 1 else "",
+        "week": formats.number(ahead.next_7_days),
+    }
 
 
 @blp.get("/journeys/<code>")

@@ -1,6 +1,7 @@
 """Journeys at the console: switched, set and tried out by marketers, read by others."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from api_client import Api
 from filling import filled_in
@@ -25,6 +26,31 @@ def test_journeys_are_listed_with_their_state(signed_in: As, admin: Api):
     assert "Birthday" in page
     assert "After-sale follow-up" in page
     assert "旅程" in words(signed_in("analyst", "zh-Hans").get("/journeys"))
+
+
+def test_what_is_due_is_counted_after_the_page_is_there(signed_in: As, admin: Api):
+    """By a part of the page; without a script, by a page of its own."""
+    born, member = clock.now() + timedelta(days=1), make()
+    with transaction():
+        db.session.execute(
+            text(
+                "UPDATE member SET birthday_month = :m, birthday_day = :d,"
+                " birthday_calendar = 'solar' WHERE id = :id"
+            ),
+            {"m": born.month, "d": born.day, "id": member},
+        )
+    admin.patch("/journeys/birthday", {"enabled": True})
+    visitor = signed_in("marketer")
+    first = visitor.get("/journeys").text
+    part = visitor.get("/journeys/due", **{"HX-Request": "true"}).text
+    whole = visitor.get("/journeys/due").text
+    assert 'hx-get="/console/journeys/due"' in first
+    assert 'href="/console/journeys/due"' in first
+    assert part.lstrip().startswith("<tbody>")
+    assert "hx-get" not in part
+    for text_, due in ((first, "…"), (part, "1"), (whole, "1")):
+        row = text_[text_.index('id="journey-birthday"') :].partition("</tr>")[0]
+        assert f'<td class="r-num{" r-muted" if due == "…" else ""}">{due}</td>' in row
 
 
 def test_a_marketer_sets_a_journey_and_switches_it_on(signed_in: As, admin: Api):

@@ -113,6 +113,8 @@ def show(page: Page, name: str, served: Served) -> None:
         page.wait_for_selector("#preview li")
     if name.startswith("campaign, ") and name != "campaign, review":
         page.wait_for_selector("aside .r-waterfall")
+    if name == "journeys":
+        page.wait_for_selector("main tbody:not([aria-busy])")
     if name == "trust":
         page.wait_for_selector(".r-checks")
 
