@@ -56,9 +56,10 @@ STATEMENTS = {
         ) o""",
     "lines": """
         INSERT INTO order_line (order_id, line_no, member_id, sku, name, category, labels, quantity,
-                                unit_price, discount, net)
+                                unit_price, discount, net, bought_at)
         SELECT o.id, k, o.member_id, 'sku-' || floor(random() * 2000), 'Article',
-               'c' || floor(random() * 20), '{}', 1, o.net, 0, CASE k WHEN 1 THEN o.net ELSE 1 END
+               'c' || floor(random() * 20), '{}', 1, o.net, 0, CASE k WHEN 1 THEN o.net ELSE 1 END,
+               o.paid_at
         FROM orders o, generate_series(1, 1 + (random() < 0.5)::integer) k""",
     "summaries": """
         INSERT INTO purchase_summary (member_id, first_paid_at, last_paid_at, first_day, last_day,
@@ -70,15 +71,17 @@ STATEMENTS = {
         UPDATE member m SET segment = (ARRAY['champions', 'loyal', 'at_risk', 'cooling', 'lost',
             'new_customers', 'cannot_lose', 'hibernating'])[1 + floor(random() * 8)]
         FROM purchase_summary s WHERE s.member_id = m.id""",
-    "accounts": """
-        INSERT INTO points_account (member_id, seq, balance, lifetime_earned, debt)
-        SELECT id, 1, 1000, 1000, (random() < 0.01)::integer * 50 FROM member""",
     "lots": """
         INSERT INTO points_lot (member_id, opened_by, size, remaining, available_at, released_at,
                                 expires_at)
         SELECT m.id, k, 1000, floor(random() * 1000), now() - interval '1 day', now(),
                now() + random() * interval '1 year'
         FROM member m, generate_series(1, 2) k""",
+    "accounts": """
+        INSERT INTO points_account (member_id, seq, balance, lifetime_earned, debt)
+        SELECT member_id, 2, points - debt, 2000, debt FROM (
+            SELECT member_id, sum(remaining) AS points, (random() < 0.01)::integer * 50 AS debt
+            FROM points_lot GROUP BY member_id) l""",
     "a coupon template": """
         INSERT INTO coupon_template (id, name, kind, value, skus, categories, created_at,
                                      updated_at, created_by, issued)

@@ -42,9 +42,9 @@ _ORDERS = """
 """
 _LINES = """
     INSERT INTO order_line (order_id, line_no, member_id, sku, name, category, labels, quantity,
-                            unit_price, discount, net)
+                            unit_price, discount, net, bought_at)
     SELECT o.id, n, o.member_id, 'S' || sku, 'Product ' || sku, 'C' || sku % 12, '{}', 1, 2500, 0,
-           2500
+           2500, o.paid_at
     FROM orders o, generate_series(1, 2) n,
          LATERAL (SELECT (500 * power(random() + 0 * n + o.points, 2))::integer AS sku) s
 """

@@ -77,7 +77,13 @@ class Kept:
     refunds: list[Refund] = field(default_factory=list)
     is_new: bool = False
     lines_changed: bool = False
+    lines_bought_at: datetime | None = None  # as it stands with the lines
     basis_changed: bool = False
+
+    @property
+    def bought_at(self) -> datetime | None:
+        """When it was paid, while it counts as a purchase."""
+        return self.paid_at if self.counted else None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -150,7 +156,8 @@ def load(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
     given = {"channels": [pair[0] for pair in pairs], "numbers": [pair[1] for pair in pairs]}
     found = {}
     for row in db.session.execute(LOAD, given):
-        found[row.channel, row.order_no] = Kept(*row)
+        order = found[row.channel, row.order_no] = Kept(*row)
+        order.lines_bought_at = order.bought_at
     attach_lines(list(found.values()))
     return found
 
@@ -199,17 +206,24 @@ def save(orders: Sequence[Kept]) -> None:
         if done is not None and done.rowcount != len(rows):  # type: ignore[attr-defined]
             raise Collision()
     _save_lines([order for order in orders if order.lines_changed])
+    _date_lines([order for order in orders if not order.lines_changed])
     _save_refund_values([order for order in orders if order.refunds])
 
 
 INSERT_LINES = text("""
     INSERT INTO order_line (order_id, line_no, member_id, sku, name, category, labels, quantity,
-                            unit_price, discount, net)
+                            unit_price, discount, net, bought_at)
     SELECT order_id, line_no, member_id, sku, name, category, labels, quantity, unit_price,
-           discount, net
+           discount, net, bought_at
     FROM json_to_recordset(CAST(:rows AS json)) AS l (
         order_id uuid, line_no integer, member_id uuid, sku text, name text, category text,
-        labels text[], quantity integer, unit_price bigint, discount bigint, net bigint)
+        labels text[], quantity integer, unit_price bigint, discount bigint, net bigint,
+        bought_at timestamptz)
+""")
+DATE_LINES = text("""
+    UPDATE order_line l SET bought_at = s.at
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:instants AS timestamptz[])) AS s (id, at)
+    WHERE l.order_id = s.id
 """)
 
 
@@ -224,13 +238,21 @@ def _save_lines(orders: Sequence[Kept]) -> None:
             "order_id": order.id, "line_no": line.line_no, "member_id": order.member_id,
             "sku": line.sku, "name": line.name, "category": line.category, "labels": line.labels,
             "quantity": line.quantity, "unit_price": line.unit_price, "discount": line.discount,
-            "net": net,
+            "net": net, "bought_at": order.bought_at,
         }
         for order in orders
         for line, net in zip(order.lines, order.nets, strict=True)
     ]  # fmt: skip
     if rows:
         db.session.execute(INSERT_LINES, {"rows": as_rows(rows)})
+
+
+def _date_lines(orders: Sequence[Kept]) -> None:
+    """Lines say when they were bought, so that who bought what is read from them alone."""
+    moved = [order for order in orders if order.bought_at != order.lines_bought_at]
+    if moved:
+        given = {"ids": [one.id for one in moved], "instants": [one.bought_at for one in moved]}
+        db.session.execute(DATE_LINES, given)
 
 
 def _save_refund_values(orders: Sequence[Kept]) -> None:

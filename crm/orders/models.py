@@ -92,16 +92,26 @@ class Order(Base):
 
 
 class OrderLine(Base):
-    """One line; `net` is what is paid for it after its share of the order's discount."""
+    """One line; `net` is what is paid for it after its share of the order's discount.
+
+    `bought_at`: when its order was paid, while that counts as a purchase; else NULL.
+    """
 
     __tablename__ = "order_line"
     __table_args__ = (
-        Index("ix_order_line_sku", "sku", "order_id"),
+        Index(
+            "ix_order_line_sku",
+            "sku",
+            "bought_at",
+            postgresql_include=["member_id"],
+            postgresql_where=text("bought_at IS NOT NULL"),
+        ),
         Index(
             "ix_order_line_category",
             "category",
-            "order_id",
-            postgresql_where=text("category IS NOT NULL"),
+            "bought_at",
+            postgresql_include=["member_id"],
+            postgresql_where=text("category IS NOT NULL AND bought_at IS NOT NULL"),
         ),
     )
 
@@ -116,6 +126,7 @@ class OrderLine(Base):
     unit_price: Mapped[int] = mapped_column(BigInteger)
     discount: Mapped[int] = mapped_column(BigInteger)
     net: Mapped[int] = mapped_column(BigInteger)
+    bought_at: Mapped[datetime | None]
 
 
 class OrderRefund(Base):

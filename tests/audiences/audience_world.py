@@ -299,7 +299,7 @@ FACTS = {
     " tender bigint, spent bigint, restored bigint, coupon_tender bigint",
     "order_line": "order_id uuid, line_no integer, member_id uuid, sku text, name text,"
     " category text, labels text[], quantity integer, unit_price bigint, discount bigint,"
-    " net bigint",
+    " net bigint, bought_at timestamptz",
     "coupon_template": "id uuid, name text, kind text, value bigint, skus text[],"
     " categories text[], created_at timestamptz, updated_at timestamptz, created_by text,"
     " issued bigint, used bigint, min_basis bigint, stackable boolean, returns_on_refund boolean,"
@@ -478,7 +478,7 @@ def _facts(one: Person, rows: dict[str, list[dict]], now: datetime) -> None:
         {
             "member_id": one.id,
             "seq": 0,
-            "balance": 0,
+            "balance": sum(lot.points for lot in one.lots) - one.debt,
             "debt": one.debt,
             "lifetime_earned": one.lifetime,
             "head": "",
@@ -635,6 +635,7 @@ def _order_rows(one: Person, order: Order, rows: dict[str, list[dict]]) -> None:
                 "unit_price": 100,
                 "discount": 0,
                 "net": 100,
+                "bought_at": order.paid_at if order.net > 0 else None,
             }
         )
 

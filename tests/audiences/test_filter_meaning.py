@@ -145,11 +145,14 @@ def fields() -> list[Field]:
 
 
 def members(given: dict, now) -> set:
-    """Who fits, by SQL; nobody comes twice."""
-    found = compiling.select(given, now)
-    rows = db.session.execute(found.statement(), found.params).scalars().all()
-    assert len(rows) == len(set(rows))
-    return set(rows)
+    """Who fits, by SQL; nobody comes twice, and both forms of a filter give the same."""
+    forms = compiling.forms(given, now)
+    assert compiling.select(given, now) in forms
+    found = [db.session.execute(one.statement(), one.params).scalars().all() for one in forms]
+    for rows in found:
+        assert len(rows) == len(set(rows))
+        assert set(rows) == set(found[0]), given
+    return set(found[0])
 
 
 @pytest.fixture

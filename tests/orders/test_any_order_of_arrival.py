@@ -52,6 +52,8 @@ def ledger_of(owner):
                WHERE member_id = :owner""",
             """SELECT orders, frequency, monetary, first_paid_at, last_paid_at, first_day, last_day
                FROM purchase_summary WHERE member_id = :owner""",
+            """SELECT array_agg(bought_at ORDER BY line_no) FROM order_line
+               WHERE member_id = :owner""",
         )
     ]
 
@@ -110,6 +112,22 @@ def test_all_24_permutations_end_in_one_state(admin, member, with_hold, full):
     assert ("silver" in tiers) == (full > 100_000)
     assert not check.run()
     assert checking.look(None).wrong == []
+
+
+def test_lines_are_bought_when_their_order_is_paid_and_as_long_as_it_counts(admin, member):
+    paid, asked = order_body()["paid_at"], text("SELECT DISTINCT bought_at FROM order_line")
+    for order in permutations(("created", "paid", "part", "full")):
+        owner, number = member(), uuid4().hex
+        steps, seen = steps_of(owner, None, 5000, 15_000), set()
+        for step in order:
+            path, body = steps[step]
+            admin.put(f"/orders/web/{number}{path}", body)
+            seen.add(step)
+            counts = "paid" in seen and not {"part", "full"} <= seen
+            found = [at and stamp(at) for at in db.session.scalars(asked)]
+            lines = {"created", "paid"} & seen
+            assert found == ([paid if counts else None] if lines else [])
+        db.session.execute(text("DELETE FROM order_line"))
 
 
 def test_orders_of_arrival_that_end_half_refunded_agree_too(admin, member):
@@ -200,7 +218,7 @@ def test_any_split_of_refunds_empties_the_ledger_to_the_point(app, admin, member
     with transaction():
         for _ in range(SPLITS_IN_THE_LEDGER):
             one_order(random, owner)
-    (balance, debt, _), (_, remaining, held, *_), sums, _ = ledger_of(owner)
+    (balance, debt, _), (_, remaining, held, *_), sums, *_ = ledger_of(owner)
     earned, clawed, captured, restored = sums
     assert (balance, debt, remaining, held) == (100_000_000, 0, 100_000_000, 0)
     assert (earned + clawed, captured + restored) == (0, 0)

@@ -22,10 +22,10 @@ ORDERS = text("""
 """)
 LINES = text("""
     INSERT INTO order_line (order_id, line_no, member_id, sku, name, category, labels, quantity,
-        unit_price, discount, net)
-    SELECT order_id, line_no, member_id, sku, 'The ' || sku, category, '{}', 1, 500, 0, net
+        unit_price, discount, net, bought_at)
+    SELECT order_id, line_no, member_id, sku, 'The ' || sku, category, '{}', 1, 500, 0, net, at
     FROM json_to_recordset(CAST(:rows AS json)) AS l (order_id uuid, line_no integer,
-        member_id uuid, sku text, category text, net bigint)
+        member_id uuid, sku text, category text, net bigint, at timestamptz)
 """)
 
 
@@ -53,6 +53,7 @@ def sell(visits: list[Visit], *, now: datetime) -> list[UUID]:
             "sku": thing.split("/")[1],
             "category": thing.split("/")[0] or None,
             "net": visit.net,
+            "at": visit.at,
         }
         for id_, visit in zip(ids, visits, strict=True)
         for number, thing in enumerate(visit.things, start=1)

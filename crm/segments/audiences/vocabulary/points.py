@@ -6,35 +6,29 @@ from crm.segments.audiences.kinds import WHOLE
 
 SPENDABLE = "l.available_at <= {now} AND (l.expires_at IS NULL OR l.expires_at > {now})"
 
-# What is spendable, less what live holds keep of it, less a debt that it pays first. A hold that
-# is over keeps nothing, whether or not a job has ended it.
+# The account's balance is all that lots hold, less a debt. Not to be spent of it: lots whose time
+# has not come or is over, and what live holds keep of the others. These are few, so that the lots
+# of all members need not be added up. A hold that is over keeps nothing, whether or not a job has
+# ended it.
 AVAILABLE = """
-    SELECT s.member_id, greatest(s.points - coalesce(h.points, 0) - coalesce(a.debt, 0), 0) AS n
-    FROM (
-        SELECT l.member_id, sum(l.remaining)::bigint AS points FROM points_lot l
-        WHERE l.remaining > 0 AND SPENDABLE GROUP BY l.member_id
-    ) s
+    SELECT a.member_id, greatest(a.balance - coalesce(u.points, 0), 0)::bigint AS n
+    FROM points_account a
     LEFT JOIN (
-        SELECT x.member_id, sum(x.points)::bigint AS points
-        FROM points_hold o JOIN points_hold_lot x ON x.hold_id = o.id
-        JOIN points_lot l ON l.member_id = x.member_id AND l.id = x.lot_id
-        WHERE o.state = 'held' AND o.expires_at > {now} AND SPENDABLE GROUP BY x.member_id
-    ) h ON h.member_id = s.member_id
-    LEFT JOIN points_account a ON a.member_id = s.member_id AND a.debt > 0""".replace(
-    "SPENDABLE", SPENDABLE
-)
-# The same for one member.
-AVAILABLE_OF = """
-    SELECT greatest(coalesce(sum(l.remaining - coalesce(h.points, 0)), 0)
-                    - coalesce(max(a.debt), 0), 0)::bigint AS n
-    FROM points_lot l
-    LEFT JOIN (
-        SELECT x.lot_id, sum(x.points)::bigint AS points
-        FROM points_hold o JOIN points_hold_lot x ON x.hold_id = o.id
-        WHERE o.member_id = m.id AND o.state = 'held' AND o.expires_at > {now} GROUP BY x.lot_id
-    ) h ON h.lot_id = l.id
-    LEFT JOIN points_account a ON a.member_id = l.member_id AND a.debt > 0
-    WHERE l.member_id = m.id AND l.remaining > 0 AND SPENDABLE""".replace("SPENDABLE", SPENDABLE)
+        SELECT member_id, sum(points)::bigint AS points FROM (
+            SELECT l.member_id, l.remaining AS points FROM points_lot l
+            WHERE l.remaining > 0 AND l.released_at IS NULL
+              AND (l.available_at IS NULL OR l.available_at > {now})
+              AND (l.expires_at IS NULL OR l.expires_at > {now})
+            UNION ALL
+            SELECT l.member_id, l.remaining FROM points_lot l
+            WHERE l.remaining > 0 AND l.expires_at <= {now}
+            UNION ALL
+            SELECT x.member_id, x.points
+            FROM points_hold o JOIN points_hold_lot x ON x.hold_id = o.id
+            JOIN points_lot l ON l.member_id = x.member_id AND l.id = x.lot_id
+            WHERE o.state = 'held' AND o.expires_at > {now} AND SPENDABLE
+        ) kept GROUP BY member_id
+    ) u ON u.member_id = a.member_id""".replace("SPENDABLE", SPENDABLE)
 PENDING = """
     SELECT l.member_id, sum(l.remaining)::bigint AS n FROM points_lot l
     WHERE l.remaining > 0 AND l.released_at IS NULL
@@ -44,6 +38,11 @@ PENDING = """
 EXPIRING = """
     SELECT l.member_id, sum(l.remaining - l.held)::bigint AS n FROM points_lot l
     WHERE l.remaining > 0 AND SPENDABLE {within} GROUP BY l.member_id""".replace(
+    "SPENDABLE", SPENDABLE
+)
+EXPIRING_OF = """
+    SELECT sum(l.remaining - l.held)::bigint AS n FROM points_lot l
+    WHERE l.member_id = m.id AND l.remaining > 0 AND SPENDABLE {within}""".replace(
     "SPENDABLE", SPENDABLE
 )
 ACCOUNT = "SELECT a.member_id, a.lifetime_earned, a.debt FROM points_account a"
@@ -56,7 +55,6 @@ FIELDS = (
         WHOLE,
         "{r}.n",
         AVAILABLE,
-        lookup=AVAILABLE_OF,
         default=0,
     ),
     Field(
@@ -75,6 +73,7 @@ FIELDS = (
         WHOLE,
         "{r}.n",
         EXPIRING,
+        lookup=EXPIRING_OF,
         at="l.expires_at",
         window="required",
         ahead=True,

@@ -31,13 +31,15 @@ BOUGHT = """
 LATELY = """
     SELECT o.member_id, count(*)::integer AS orders, sum(o.net)::bigint AS monetary FROM orders o
     WHERE o.counted AND o.paid_at <= {now} {within} GROUP BY o.member_id"""
+LATELY_OF = """
+    SELECT count(*)::integer AS orders, sum(o.net)::bigint AS monetary FROM orders o
+    WHERE o.member_id = m.id AND o.counted AND o.paid_at <= {now} {within}"""
 ORDERED = """
     SELECT o.member_id FROM orders o
     WHERE {match} AND o.counted AND o.paid_at <= {now} {within}"""
 LINES = """
-    SELECT o.member_id FROM order_line l JOIN orders o ON o.id = l.order_id
-    WHERE {match} AND o.counted AND o.paid_at <= {now} {within}"""
-LABELS = LINES.replace("JOIN orders o", "CROSS JOIN unnest(l.labels) AS x (label) JOIN orders o")
+    SELECT l.member_id FROM order_line l WHERE {match} AND l.bought_at <= {now} {within}"""
+LABELS = LINES.replace("order_line l", "order_line l CROSS JOIN unnest(l.labels) AS x (label)")
 # Not below 0, where a member's calendar is ahead of the programme's; null stays null.
 DAYS = "(CASE WHEN {r}.DAY > {today} THEN 0 ELSE CAST({today} AS date) - {r}.DAY END)"
 RECENCY, TENURE = DAYS.replace("DAY", "last_day"), DAYS.replace("DAY", "first_day")
@@ -212,6 +214,7 @@ ORDERS = (
         "{r}.orders",
         BOUGHT,
         windowed=LATELY,
+        lookup=LATELY_OF,
         at="o.paid_at",
         window="optional",
         default=0,
@@ -224,6 +227,7 @@ ORDERS = (
         "{r}.monetary",
         BOUGHT,
         windowed=LATELY,
+        lookup=LATELY_OF,
         at="o.paid_at",
         window="optional",
         default=0,
@@ -236,6 +240,7 @@ ORDERS = (
         "({r}.monetary / nullif({r}.orders, 0))",
         BOUGHT,
         windowed=LATELY,
+        lookup=LATELY_OF,
         at="o.paid_at",
         window="optional",
     ),
@@ -262,7 +267,7 @@ ORDERS = (
         WORDS,
         LINES,
         column="l.sku",
-        at="o.paid_at",
+        at="l.bought_at",
         window="optional",
     ),
     Field(
@@ -272,7 +277,7 @@ ORDERS = (
         WORDS,
         LINES,
         column="l.category",
-        at="o.paid_at",
+        at="l.bought_at",
         window="optional",
         choices=categories,
     ),
@@ -283,7 +288,7 @@ ORDERS = (
         WORDS,
         LABELS,
         column="x.label",
-        at="o.paid_at",
+        at="l.bought_at",
         window="optional",
     ),
     Field(
