@@ -45,8 +45,7 @@ COLUMNS = ", ".join(f"{name} {kind}" for name, (_, kind) in FIELDS.items())
 STAGE = text(
     f"CREATE TEMPORARY TABLE IF NOT EXISTS segment_found ({COLUMNS}) ON COMMIT DELETE ROWS"
 )
-# A second attempt of the same run may find a member elsewhere than the first one did.
-RECORD = text("""
+RECORD = """
     INSERT INTO segment_assignment
         (member_id, run_id, code, previous, recency_days, frequency, monetary, margin, cause,
          standing, decided_by, counted_from)
@@ -56,11 +55,15 @@ RECORD = text("""
            CASE WHEN f.counts THEN 'counts' ELSE 'waiting' END,
            CASE WHEN f.counts THEN CAST(:run_id AS uuid) END, c.names[f.settled + 1]
     FROM segment_found f CROSS JOIN (SELECT CAST(:names AS text[]) AS names) c
+"""
+# A second attempt of the same run may find a member elsewhere than the first one did.
+AGAIN = """
     ON CONFLICT (member_id, run_id) DO UPDATE SET
         code = excluded.code, recency_days = excluded.recency_days,
         frequency = excluded.frequency, monetary = excluded.monetary, margin = excluded.margin,
         cause = excluded.cause, standing = excluded.standing, decided_by = excluded.decided_by
-""")
+"""
+BEGUN = text("SELECT EXISTS (SELECT FROM segment_assignment WHERE run_id = :run_id)")
 MOVED = "SELECT id, (CAST(:names AS text[]))[code + 1] AS code FROM segment_found"
 DECIDE = text("""
     UPDATE segment_assignment SET standing = :standing, decided_by = :run_id
@@ -78,8 +81,16 @@ def chunks(verdict: Verdict) -> Iterator[Verdict]:
         yield Verdict(verdict.moved[:0], verdict.counts[:0], verdict.confirmed[part])
 
 
-def write(run_id: UUID, found: Segmentation, verdict: Verdict) -> None:
-    """Move these members, and keep from where and why, in the current transaction."""
+def begun(run_id: UUID) -> bool:
+    """Whether an earlier attempt of the run has moved somebody."""
+    return db.session.execute(BEGUN, {"run_id": run_id}).scalar_one()
+
+
+def write(run_id: UUID, found: Segmentation, verdict: Verdict, *, again: bool = True) -> None:
+    """Move these members, and keep from where and why, in the current transaction.
+
+    `again`: some may have been moved by an earlier attempt; to look for them takes a third more.
+    """
     confirmed = found.people.take(verdict.confirmed)
     _decide(run_id, confirmed.member_ids(), COUNTS)
     people = found.people.take(verdict.moved)
@@ -87,7 +98,8 @@ def write(run_id: UUID, found: Segmentation, verdict: Verdict) -> None:
     if len(people):
         _stage(people, found, verdict)
         names = {"names": list(CODES)}
-        db.session.execute(RECORD, {"run_id": run_id} | names)
+        record = text(RECORD + AGAIN if again else RECORD)
+        db.session.execute(record, {"run_id": run_id} | names)
         profiles.assign_segments_of(MOVED, names)
 
 
@@ -111,7 +123,7 @@ def _stage(people: Population, found: Segmentation, verdict: Verdict) -> None:
         rows[name] = values
         rows[f"{name}_width"] = RECORD_TYPE[name].itemsize
     db.session.execute(STAGE)
-    db.session.execute(text("TRUNCATE segment_found"))
+    db.session.execute(text("DELETE FROM segment_found"))  # of an outer transaction, if any
     connection = cast(Connection, db.session.connection().connection.driver_connection)
     copying = "COPY segment_found FROM STDIN (FORMAT binary)"
     with connection.cursor() as cursor, cursor.copy(copying) as copy:

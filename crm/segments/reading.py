@@ -128,7 +128,7 @@ def _by_two(engine: Engine, half: UUID, read: Read) -> Population:
 def _rows(session: Connection, query: str, values: Mapping[str, Any]) -> np.ndarray:
     raw = bytearray()
     connection = cast(psycopg.Connection, session.connection.driver_connection)
-    with connection.cursor() as cursor, cursor.copy(query, values) as copy:
+    with connection.cursor() as cursor, cursor.copy(query.encode(), values) as copy:
         for block in copy:
             raw += block
     count = (len(raw) - HEADER - TRAILER) // RECORD.itemsize

@@ -1,13 +1,17 @@
 """A segmentation run at work. Only workers import this: numpy and scikit-learn are heavy."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
 from crm import clock
-from crm.db import transaction
+from crm.db import db, transaction
 from crm.messages.desk import Desk
 from crm.points import programme
 from crm.segments import (
@@ -149,20 +153,46 @@ def _guests(revenue: int, of_members: int) -> dict[str, float]:
 
 
 def _assign(run: SegmentationRun, found: Segmentation) -> None:
-    """Write the moves, two parts at a time: no member is in two, and each is a transaction."""
+    """Write the moves by two sessions: no member is in two parts, and each is a transaction."""
     verdict = hysteresis.judge(found, Parameters.read(run.parameters).least_margin)
-    parts = list(assignments.chunks(verdict))
+    parts = list(enumerate(assignments.chunks(verdict), 1))
+    with transaction():
+        again = assignments.begun(run.id)
+    write = partial(assignments.write, run.id, found, again=again)
+    left = iter(parts)
     with Desk() as desk:
-        for number in range(0, len(parts), 2):
-            beside = desk.ask(partial(_write, run.id, found, parts[number + 1 : number + 2]))
-            _write(run.id, found, parts[number : number + 1])
-            beside.result()
-            with transaction():
-                progress = GROUPED + (1 - GROUPED) * min(number + 2, len(parts)) / len(parts)
-                runs.advance(runs.working(run.id), "assigning", progress)
+        beside = desk.ask(partial(_write, left, write))
+        try:
+            _write(left, write, partial(_written, run.id, len(parts)))
+        finally:
+            deque(left, maxlen=0)  # who ends early leaves nothing to the other
+        beside.result()
 
 
-def _write(run_id: UUID, found: Segmentation, parts: Sequence[Verdict]) -> None:
-    for part in parts:
-        with transaction():
-            assignments.write(run_id, found, part)
+def _write(
+    left: Iterator[tuple[int, Verdict]],
+    write: Callable[[Verdict], None],
+    tell: Callable[[int], None] | None = None,
+) -> None:
+    for number, part in left:
+        with _soon_durable():
+            write(part)
+        if tell is not None:
+            tell(number)
+
+
+def _written(run_id: UUID, whole: int, number: int) -> None:
+    with _soon_durable():
+        progress = GROUPED + (1 - GROUPED) * number / whole
+        runs.advance(runs.working(run_id), "assigning", progress)
+
+
+@contextmanager
+def _soon_durable() -> Iterator[None]:
+    """A transaction that does not wait for the disk: that of the run's end waits for them all.
+
+    If the machine fails before, the run is still going on; who starts it again writes what is lost.
+    """
+    with transaction():
+        db.session.execute(text("SET LOCAL synchronous_commit = off"))
+        yield
