@@ -49,9 +49,10 @@ def failing_from(number: int):
 def test_what_an_attempt_left_undone_is_done_by_the_next(parts, now, monkeypatch):
     run_id = request(now)
     monkeypatch.setattr(assignments, "CHUNK", 50)
-    with monkeypatch.context() as broken, pytest.raises(ConnectionError):
+    with monkeypatch.context() as broken:
         broken.setattr(assignments, "write", failing_from(parts))
-        work.perform(run_id)
+        with pytest.raises(ConnectionError):
+            work.perform(run_id)
     assert runs.get(run_id).state == "failed"
     assert written()[0] < 620
     work.perform(run_id)
