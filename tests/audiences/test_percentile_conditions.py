@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm.segments import ranks
-from crm.segments.audiences.vocabulary.purchases import translate
+from crm.segments.audiences.percentile_conditions import translate
 from crm.segments.percentiles import Table
 
 MEETS = {"ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operator.lt}

@@ -6,14 +6,15 @@ from crm.segments.audiences.vocabulary import (
     coupons,
     moves,
     next_purchase,
+    orders,
     points,
     profile,
-    purchases,
+    rfm,
     standing,
 )
 
 FIELDS: tuple[Field, ...] = tuple(
     one
-    for room in (profile, standing, points, purchases, moves, next_purchase, coupons, campaigns)
+    for room in (profile, standing, points, rfm, orders, moves, next_purchase, coupons, campaigns)
     for one in room.FIELDS
 )

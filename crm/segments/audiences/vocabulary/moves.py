@@ -7,7 +7,7 @@ segment of all is one, without a segment that was left.
 from crm.i18n import N_
 from crm.segments.audiences.field import Field
 from crm.segments.audiences.kinds import WORDS
-from crm.segments.audiences.vocabulary.purchases import segments
+from crm.segments.audiences.vocabulary.rfm import segments
 
 MOVES = "SELECT a.member_id FROM segment_move a WHERE {match} {within}"
 

@@ -6,7 +6,7 @@ A member of whom too little is known has none of these values.
 from crm.i18n import N_
 from crm.segments.audiences.field import Field
 from crm.segments.audiences.kinds import DATE, FLAG, SHARE, WORDS
-from crm.segments.audiences.vocabulary.purchases import categories
+from crm.segments.audiences.vocabulary.orders import categories
 
 CHANCES = "SELECT n.member_id, n.chance_7, n.chance_30, n.chance_90, n.place FROM next_purchase n"
 # The window of purchases of any kind, from two purchases of his own on.
