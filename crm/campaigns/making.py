@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from crm.campaigns import drafts, giving, plan
+from crm.campaigns.gifts import Wanted
 from crm.campaigns.models import HELD_OUT, Campaign, CampaignArm
 from crm.db import db
 from crm.messages import planning
@@ -175,9 +176,7 @@ def _give(found: Campaign, arm: CampaignArm, chunk: Chunk, channel: str, now: da
     if found.budget is not None and arm.cost_each:
         most = min(most, (found.budget - found.spent) // arm.cost_each)
     wanted = [
-        giving.Wanted(
-            row.member_id, row.occasion, arm.points, arm.coupon_template_id, due_at=row.due_at
-        )
+        Wanted(row.member_id, row.occasion, arm.points, arm.coupon_template_id, due_at=row.due_at)
         for row in rows[:most]
     ]
     given = giving.give(

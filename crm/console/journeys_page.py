@@ -1,54 +1,24 @@
-"""Journeys at the console: the list, and one: results, a dry run, who was skipped, its settings."""
+"""Journeys at the console: all of them, with what is due and what came of it."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
-from werkzeug.wrappers import Response
+from flask import render_template, request
 
 from crm import clock
-from crm.campaigns import coupon_values
-from crm.campaigns.journeys import coming, dry_runs, moments, results, switching
-from crm.campaigns.journeys.dry_runs import DryRun
+from crm.campaigns.journeys import coming, moments, results, switching
 from crm.campaigns.journeys.moments import Zones
 from crm.campaigns.journeys.results import Results
 from crm.campaigns.journeys.switching import Switched
-from crm.console import charts, formats, forms, journey_holidays, message_words, mistakes, person
+from crm.console import formats, message_words
 from crm.console.blueprint import blp
-from crm.console.forms import Form
-from crm.console.journey_holidays import HOLIDAYS
-from crm.console.journey_words import ASKING, MARKS, REASONS, STATES, WORDS
-from crm.console.leaves import Leaf, Manner
+from crm.console.leaves import Manner
 from crm.console.settings_page import manner_at
-from crm.console.words import say
-from crm.coupons import templates as coupon_templates
-from crm.db import transaction
-from crm.errors import N_, Refused
-from crm.http import Schema, fields
 from crm.http.permissions import needs
-from crm.http.principal import principal
 from crm.i18n import gettext
-from crm.messages.templates import store
 
 LAST_DAYS = 30
-SHOWN = 20
-MOST = 200  # templates to choose from
-DONE = {
-    "saved": N_("It is saved."),
-    "on": N_("The journey is on."),
-    "off": N_("The journey is off."),
-}
-Answer = str | Response | tuple[str, int]
-
-
-class JourneyShown(Schema):
-    """For which day to try, which occasions, which page of them; what was done just now."""
-
-    day = fields.Day(load_default=None)
-    state = fields.Choice(*STATES, load_default=None)
-    cursor = fields.Text(500, load_default=None)
-    done = fields.Choice(*DONE, load_default=None)
 
 
 @blp.get("/journeys")
@@ -80,7 +50,7 @@ def _listed(now: datetime) -> list[dict[str, Any]]:
             "name": gettext(one.journey.name),
             "told": gettext(one.journey.told),
             "on": one.enabled,
-            **_figures(results.of(one, LAST_DAYS, now=now), manner),
+            **figures_of(results.of(one, LAST_DAYS, now=now), manner),
         }
         for one in switching.listed()
     ]
@@ -90,186 +60,26 @@ def _due(one: Switched, zones: Zones, now: datetime) -> dict[str, str]:
     ahead = coming.ahead(one, zones, now)
     return {
         "today": formats.number(ahead.today),
-        "ahead": _by_channel(ahead.channels) if len(ahead.channels) > 1 else "",
+        "ahead": by_channel(ahead.channels) if len(ahead.channels) > 1 else "",
         "week": formats.number(ahead.next_7_days),
     }
 
 
-@blp.get("/journeys/<code>")
-@needs("journeys:read")
-def journey(code: str) -> str:
-    """One journey."""
-    one, now = switching.get(code), clock.now()
-    known = leaves_of(one)
-    form = Form(forms.values(known, _shown(one), manner_at(now)))
-    return _page(one, form, now)
-
-
-@blp.post("/journeys/<code>")
-@needs("journeys:write")
-def change_journey(code: str) -> Answer:
-    """Save what is set, or switch it on or off."""
-    one, now = switching.get(code), clock.now()
-    do = request.form.get("do", "save")
-    known, manner = leaves_of(one), manner_at(now)
-    form = Form(forms.typed(known, request.form))
-    try:
-        if do in ("on", "off"):
-            form = Form(forms.values(known, _shown(one), manner))
-            body: dict[str, Any] = {"enabled": do == "on"}
-        else:
-            given = forms.read(known, request.form, manner)
-            if "holidays" in given:
-                given["holidays"] = journey_holidays.read(given["holidays"])
-            body = {"settings": given}
-            version = request.form.get("version", type=int)
-            body |= {} if version is None else {"version": version}
-        with transaction():
-            switching.change(code, body, now=now)
-    except Refused as refused:
-        inside = [Leaf(f"/settings{leaf.pointer}", leaf.field) for leaf in known]
-        mistakes.blame(form, refused, inside, manner)
-        form.errors = {name.removeprefix("/settings"): text for name, text in form.errors.items()}
-        return _page(one, form, now), refused.status
-    done = do if do in DONE else "saved"
-    return redirect(url_for("console.journey", code=code, done=done), 303)
-
-
-def leaves_of(one: Switched) -> tuple[Leaf, ...]:
-    """What can be set by the form."""
-    known = tuple(forms.leaves(one.journey.schema))
-    return (*known, HOLIDAYS) if "holidays" in one.settings else known
-
-
-def _shown(one: Switched) -> dict[str, Any]:
-    """What is set, as the form writes it."""
-    found = one.document()["settings"]
-    if "holidays" in found:
-        found["holidays"] = journey_holidays.written(found["holidays"])
-    return found
-
-
-def _page(one: Switched, form: Form, now: datetime) -> str:
-    manner = manner_at(now)
-    asked = mistakes.load(JourneyShown(), request.args.to_dict())
-    found = results.of(one, LAST_DAYS, now=now)
-    listed = results.occasions(
-        one.journey.code, state=asked["state"], reason=None, limit=SHOWN, cursor=asked["cursor"]
-    )
-    owners = person.called(row.member_id for row in listed["data"])
-    today = now.astimezone(manner.zone).date()
-    tried = dry_runs.run(one, asked["day"], now=now) if asked["day"] else None
-    return render_template(
-        "journey.html",
-        code=one.journey.code,
-        name=gettext(one.journey.name),
-        told=gettext(one.journey.told),
-        on=one.enabled,
-        version=one.version,
-        figures=_figures(found, manner),
-        chart=charts.day_columns(_days(found)),
-        by_day=[(formats.iso_day(day, today), formats.number(n)) for day, n in found.by_day],
-        days=LAST_DAYS,
-        reasons=[(_reason(name), formats.number(n)) for name, n in found.reasons.items()],
-        rows=[_row(row, owners, manner, now) for row in listed["data"]],
-        cursor=listed["next_cursor"],
-        state=asked["state"] or "",
-        states=[(name, gettext(text)) for name, text in STATES.items()],
-        day=(asked["day"] or today).isoformat(),
-        tried=_tried(tried, now) if tried else None,
-        form=form,
-        words=ASKING if one.journey.code == "after_sale" else WORDS,
-        fields=leaves_of(one),
-        options=_options(form, now),
-        may_write=principal().may("journeys:write"),
-        said=gettext(DONE[asked["done"]]) if asked["done"] else "",
-    )
-
-
-def _figures(found: Results, manner: Manner) -> dict[str, str]:
+def figures_of(found: Results, manner: Manner) -> dict[str, str]:
+    """What came of a journey, as people read it."""
     names = (
         *("given", "skipped", "expired", "sent", "delivered", "opened", "redeemed", "orders"),
         *("points", "coupons"),
     )
     return {name: formats.number(getattr(found, name)) for name in names} | {
-        "channels": _by_channel(found.channels) if len(found.channels) > 1 else "",
+        "channels": by_channel(found.channels) if len(found.channels) > 1 else "",
         "revenue": formats.money(found.revenue, manner.currency, short=True),
         "window": formats.days(found.attribution_days),
     }
 
 
-def _days(found: Results) -> list[tuple[date, int]]:
-    """Every day of the span, also those on which nothing was given."""
-    given = dict(found.by_day)
-    count = (found.last - found.first).days
-    days = [found.first + moments.ONE_DAY * more for more in range(count)]
-    return [(day, given.get(day, 0)) for day in days]
-
-
-def _reason(name: str) -> str:
-    return gettext(REASONS[name]) if name in REASONS else name
-
-
-def _by_channel(found: Mapping[str, int]) -> str:
+def by_channel(found: Mapping[str, int]) -> str:
     """How many by which channel, in one line."""
     return " · ".join(
         f"{gettext(message_words.CHANNELS[name])} {formats.number(n)}" for name, n in found.items()
     )
-
-
-def _row(row: Any, owners: Mapping[Any, str], manner: Manner, now: datetime) -> dict[str, Any]:
-    return {
-        "member_id": row.member_id,
-        "member": owners.get(row.member_id, ""),
-        "day": row.day.isoformat(),
-        "when": formats.moment(row.at, now, manner.zone),
-        "state": gettext(STATES[row.state]),
-        "mark": MARKS.get(row.state, ""),
-        "reason": _reason(row.reason) if row.reason else "",
-        "points": formats.number(row.points) if row.points else "",
-        "coupon": row.coupon_code or "",
-        "channel": gettext(message_words.CHANNELS[row.channel]) if row.channel else "",
-    }
-
-
-def _tried(found: DryRun, now: datetime) -> dict[str, Any]:
-    names = coupon_values.of_templates(found.coupons, now)
-    return {
-        "told": say(
-            N_("Due on {day}: {due}. Would get it: {given}."),
-            due=formats.number(found.due), day=found.day.isoformat(),
-            given=formats.number(found.would_give),
-        ),
-        "channels": [
-            (gettext(message_words.CHANNELS[name]), formats.number(n))
-            for name, n in found.channels.most_common()
-        ],
-        "points": formats.number(found.points),
-        "coupons": [
-            (names[one]["name"] if one in names else str(one), formats.number(n))
-            for one, n in found.coupons.most_common()
-        ],
-        "skipped": [(_reason(name), formats.number(n)) for name, n in found.skipped.most_common()],
-    }  # fmt: skip
-
-
-def _options(form: Form, now: datetime) -> dict[str, dict[str, str]]:
-    """The templates that may be chosen; the one that is named can be kept."""
-    listed = store.listed({"limit": MOST, "cursor": None, "channel": None, "purpose": None,
-                           "archived": False})["data"]  # fmt: skip
-    templates = {
-        str(one["id"]): f"{one['code']} · {gettext(message_words.CHANNELS[one['channel']])}"
-        for one in listed
-    }
-    found = {
-        "/template": templates,
-        "/fallback_template": dict(templates),
-        "/coupon_template": {
-            str(one.id): one.name for one in coupon_templates.listed(MOST, open_at=now)
-        },
-    }
-    for pointer, choices in found.items():
-        chosen = form.values.get(pointer)
-        if chosen and chosen not in choices:
-            choices[chosen] = chosen
-    return {pointer: choices or {"": "–"} for pointer, choices in found.items()}

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from crm.campaigns import giving
-from crm.campaigns.giving import Given, Wanted
+from crm.campaigns.gifts import Given, Wanted
 from crm.campaigns.journeys import due, moments, switching, window
 from crm.campaigns.journeys.definition import Decision, Due
 from crm.campaigns.journeys.due import TOO_LATE
