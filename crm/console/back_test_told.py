@@ -24,7 +24,7 @@ def told(now: datetime) -> dict[str, Any] | None:
     return {
         "day": formats.day(model.day, today),
         "headline": _headline(shown),
-        "auc_said": _auc_said(shown),
+        "auc_said": auc_said(shown),
         "rows": [row(each, today) for each in horizons],
         "bands": _bands(shown),
         "bars": _bars(shown),
@@ -58,7 +58,7 @@ def _headline(horizon: dict[str, Any]) -> str:
     )
 
 
-def _auc_said(horizon: dict[str, Any]) -> str:
+def auc_said(horizon: dict[str, Any]) -> str:
     """What an AUC means, for who has never met one."""
     figures = figures_in_use(horizon)
     if figures is None:

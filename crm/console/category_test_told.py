@@ -50,9 +50,12 @@ def _headline(horizon: dict[str, Any]) -> str:
     share = next(
         each["figures"] for each in horizon["back_test"]["candidates"] if each["method"] == "share"
     )
-    if horizon["method"] != "regression" or figures is None or share is None:
+    if figures is None:
         return ""
-    return say(BETTER, times=round(100 * figures["auc"]), others=round(100 * share["auc"]))
+    times, others = round(100 * figures["auc"]), share and round(100 * share["auc"])
+    if others is None or others >= times:
+        return back_test_told.auc_said(horizon)
+    return say(BETTER, times=times, others=others)
 
 
 def _row(found: dict[str, Any]) -> dict[str, str]:
