@@ -1,6 +1,7 @@
 """What each journey finds, what it decides, and why it leaves somebody out."""
 
 from datetime import UTC, date, datetime, timedelta
+from math import log
 from uuid import UUID
 
 import pytest
@@ -31,6 +32,7 @@ from crm.ids import uuid7
 from crm.queue import JOBS
 from crm.segments.baskets.jobs import baskets as build_baskets
 from crm.segments.next_purchase.jobs import usual_windows
+from crm.segments.next_purchase.models import NextPurchaseModel
 
 DAY = timedelta(days=1)
 MORNING = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)  # nine in Shanghai
@@ -325,6 +327,37 @@ def test_who_bought_already_or_will_anyway_gets_none(regular, delivered):
     ticked(at)
     assert reasons("repurchase", bought) == ["no_longer_due"]
     assert reasons("repurchase", will) == ["about_to_buy"]
+
+
+@pytest.mark.parametrize(("of_tea", "reason"), [(0.7, "about_to_buy"), (0.1, None)])
+def test_where_the_chance_of_the_category_is_known_it_decides(regular, of_tea, reason):
+    """Not the chance to buy anything."""
+    one = regular()
+    switch("repurchase", coupon_template=str(coupon_template()))
+    odds = log(of_tea / (1 - of_tea))
+    line = {"features": [], "means": [], "deviations": [], "weights": [], "intercept": odds}
+    model = {"kind": "regression", "regression": line, "any": {"rate": 0.1, "gap": 30.0},
+             "categories": {}}  # fmt: skip
+    tea = {"category": "tea", "reason": None}
+    week = {"days": 7, "reason": None, "model": model, "categories": [tea]}
+    with transaction():
+        db.session.execute(text("DELETE FROM next_purchase"))
+        db.session.execute(
+            text("INSERT INTO next_purchase (member_id, chance_7, place, model_id)"
+                 " VALUES (:m, :anything, 0.9, uuidv7())"),
+            {"m": one, "anything": 0.8 - of_tea},
+        )  # fmt: skip
+        db.session.add(
+            NextPurchaseModel(
+                day=MORNING.date(), as_of=MORNING, sample={}, versions={}, input_hash="",
+                horizons=[{"days": 7, "reason": "few_purchases"}], created_at=MORNING,
+                categories={"horizons": [week]},
+            )
+        )  # fmt: skip
+    first = date.fromisoformat(opening(one))
+    ticked(datetime(first.year, first.month, first.day, 1, 0, tzinfo=UTC))
+    assert reasons("repurchase", one) == ([reason] if reason else [])
+    assert len(coupons_of(one)) == (reason is None)
 
 
 def test_a_coupon_that_was_not_told_yet_is_taken_back_when_he_buys(regular, delivered):

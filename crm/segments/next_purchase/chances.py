@@ -34,6 +34,20 @@ def score(model: Model, features: Features, days: int, xp: Any = math) -> Any:
     return features["place"] if found is None else found
 
 
+def told(horizon: Mapping[str, Any], features: Features) -> float | None:
+    """What a night's models say of one member for a horizon; None where they abstain."""
+    if horizon["reason"] is not None:
+        return None
+    return chance(horizon["model"], placed(horizon, features), horizon["days"])
+
+
+def placed(horizon: Mapping[str, Any], features: Features) -> Features:
+    """With his place among customers, where the model wants it."""
+    if horizon["model"]["kind"] != "percentiles":
+        return features
+    return {**features, "place": place(horizon["model"]["tables"], features)}
+
+
 def regression(line: Mapping[str, Any], features: Features, xp: Any = math) -> Any:
     """A logistic regression on log1p of the features (but for `AS_IS`), standardised."""
     total = line["intercept"]

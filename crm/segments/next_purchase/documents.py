@@ -78,7 +78,7 @@ def _categories(
         return []
     stores: dict[int, float | None] = dict.fromkeys(HORIZONS)
     if model is not None:
-        stores |= {each["days"]: _unrounded(each, features) for each in model.horizons}
+        stores |= {each["days"]: chances.told(each, features) for each in model.horizons}
     usual = {each.category: each for each in windows}
     return [
         {
@@ -153,26 +153,14 @@ def _silent(code: str) -> list[dict[str, Any]]:
 
 
 def _chance(horizon: dict[str, Any], features: Mapping[str, float]) -> dict[str, Any]:
-    found = _unrounded(horizon, features)
+    found = chances.told(horizon, features)
     said = None if found is None else round(found, 3)
     return {"days": horizon["days"], "chance": said, "reason": reason(horizon["reason"])}
-
-
-def _unrounded(horizon: dict[str, Any], features: Mapping[str, float]) -> float | None:
-    if horizon["reason"] is not None:
-        return None
-    return chances.chance(horizon["model"], _placed(horizon, features), horizon["days"])
-
-
-def _placed(horizon: dict[str, Any], features: Mapping[str, float]) -> Mapping[str, float]:
-    if horizon["model"]["kind"] != "percentiles":
-        return features
-    return {**features, "place": chances.place(horizon["model"]["tables"], features)}
 
 
 def _place(model: NextPurchaseModel | None, features: Mapping[str, float] | None) -> float | None:
     if model is None or features is None:
         return None
     horizon = next(each for each in model.horizons if each["days"] == ORDERED_BY)
-    score = chances.score(horizon["model"], _placed(horizon, features), ORDERED_BY)
+    score = chances.score(horizon["model"], chances.placed(horizon, features), ORDERED_BY)
     return round(Table.read(model.sample["spread"]).midrank(round(score, 6)), 3)

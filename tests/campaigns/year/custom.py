@@ -1,8 +1,9 @@
 """Who is reminded of what he usually buys, and who hears that he is about to lose his tier: found
 the obvious way, member by member, hour by hour. It shares nothing with the program.
 
-One thing is taken from the program, for another test proves it: the chance that a member buys
-within a week, as the last night left it.
+One thing is taken from the program, for other tests prove it: the chance that a member buys
+within a week, as the last night left it, and that he buys in a category, by that night's model and
+the plain facts of his life.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +37,13 @@ COUNTED_MONTHS, VALID_MONTHS, WARNED = 2, 1, 10
 EVENING, SKIP_ABOVE, REST, STILL_NEW = time(21), 50, 10 * DAY, 3
 JUST_BOUGHT, OFF_SALE, LOOKBACK = 90 * DAY, 180 * DAY, 365 * DAY
 
-Chance = Callable[[UUID, datetime], float | None]
+
+class Chances(NamedTuple):
+    """How likely a member is to buy within a week: anything, as the last night left it; in a
+    category, by what he has bought up to an instant and his day (None: the model is silent)."""
+
+    of_anything: Callable[[UUID, datetime], float | None]
+    of_category: Callable[[Life, str, datetime, date], float | None]
 
 
 class Occasion(NamedTuple):
@@ -99,10 +106,10 @@ def nights(which: str, begin: datetime, end: datetime) -> Iterator[datetime]:
 
 
 def occasions(
-    one: Life, store: Store, chance: Chance, begin: datetime, end: datetime
+    one: Life, store: Store, chances: Chances, begin: datetime, end: datetime
 ) -> dict[str, Occasion]:
     """Every occasion within (begin, end] that was handled, by its words."""
-    return reminders(one, store, chance, begin, end) | warnings(one, begin, end)
+    return reminders(one, store, chances, begin, end) | warnings(one, begin, end)
 
 
 # ---- buying again ----
@@ -113,7 +120,7 @@ def in_the_evening(zone: str, day: date) -> datetime:
 
 
 def reminders(
-    one: Life, store: Store, chance: Chance, begin: datetime, end: datetime
+    one: Life, store: Store, chances: Chances, begin: datetime, end: datetime
 ) -> dict[str, Occasion]:
     """In the evening of the first day of each window, as the last night knew it: once for each
     purchase that opened one."""
@@ -135,10 +142,14 @@ def reminders(
             if not fresh or words in found:
                 continue
             products = store.to_suggest(one, category, at)
-            reason = why_not_reminded(one, window, at, chance(one.id, at), given)
+            soon = chances.of_category(one, category, at, day)
+            chance = chances.of_anything(one.id, at) if soon is None else None
+            reason = why_not_reminded(one, window, at, chance, given)
             now = windows(one, at, night[1]).get(category)
             if reason in (None, "cooldown") and (now is None or now.last_day != window.last_day):
                 reason = "no_longer_due"
+            elif reason in (None, "cooldown") and soon is not None and soon >= SKIP_ABOVE / 100:
+                reason = "about_to_buy"
             elif reason in (None, "cooldown") and not products:
                 reason = "nothing_to_suggest"
             if reason is None:

@@ -1,7 +1,8 @@
 """Repurchase coupon: when the window opens in which a member usually buys a category again.
 
-Once per cycle, that is per category and last purchase in it. Not to who is likely to buy anyway,
-nor to who bought since the windows were made. With a product that people like him buy next.
+Once per cycle, that is per category and last purchase in it. Not to who is likely to buy in it
+anyway, where that is known of the category, else to buy anything; nor to who bought since the
+windows were made. With a product that people like him buy next.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,12 @@ from crm.campaigns.journeys.due import member
 from crm.campaigns.journeys.moments import Moment
 from crm.errors import N_
 from crm.segments.baskets import suggesting
-from crm.segments.next_purchase import reading
+from crm.segments.next_purchase import documents, reading
+from crm.segments.next_purchase.categories import foretelling
+from crm.segments.next_purchase.categories.foretelling import Asked
 
-BOUGHT, NOTHING = "no_longer_due", "nothing_to_suggest"
+BOUGHT, ANYWAY, NOTHING = "no_longer_due", "about_to_buy", "nothing_to_suggest"
+SOON = 7  # days
 # Days: windows are made anew by night, and one may open earlier than was thought. It counts from
 # the next hour on, not from one that has passed.
 LOOKED_BACK = 3
@@ -30,6 +34,7 @@ SQL = f"""
                'category', w.category, 'last_bought_on', w.last_day)) AS facts,
            w.category AS ref,
            CASE WHEN p.chance_7 >= CAST(:skip_above AS double precision) / 100
+                    AND w.category <> ALL (CAST(:spoken AS text[]))
                 THEN 'about_to_buy' END AS why
     FROM usual_window w
     {member("w.member_id")}
@@ -51,6 +56,7 @@ WITHDRAWN = """
 def _values(given: Settings, moments: Sequence[Moment], now: datetime) -> Mapping[str, Any]:
     return {
         "skip_above": given["skip_above"],
+        "spoken": foretelling.spoken(documents.current(), SOON),
         "first_day": min(one.day for one in moments),
         "last_day": max(one.day for one in moments),
     }
@@ -60,13 +66,18 @@ def _decide(rows: Sequence[Due], given: Settings, now: datetime) -> list[Decisio
     pairs = [(row.member_id, str(row.ref)) for row in rows]
     last = _last_days({one for one, _ in pairs}, now)
     products = {(one.member_id, one.wanted): one for one in suggesting.suggest_many(pairs, 1, now)}
+    asked = [Asked(*pair, row.day) for row, pair in zip(rows, pairs, strict=True)]
+    chances = foretelling.within(SOON, asked, now=now)
     rest = resting.Rest("repurchase", rows, timedelta(days=given["cooldown_days"]))
     found = []
-    for row, pair in zip(rows, pairs, strict=True):  # by member, and the earliest first
+    # By member, and the earliest first.
+    for row, pair, chance in zip(rows, pairs, chances, strict=True):
         said = dict(row.facts["product"])
         product = products.get(pair)
         if last.get(pair) != said["last_bought_on"]:
             found.append(Decision(reason=BOUGHT))
+        elif chance is not None and chance >= given["skip_above"] / 100:
+            found.append(Decision(reason=ANYWAY))
         elif product is None:
             found.append(Decision(reason=NOTHING))
         elif rest.is_resting(row):

@@ -25,10 +25,20 @@ BOUGHT = text("""
     GROUP BY l.member_id, l.category ORDER BY l.member_id, l.category
 """)
 
+ANYTHING = text("""
+    SELECT o.member_id, '' AS category, min(o.local_day) AS first_day, max(o.local_day) AS last_day,
+           CAST(count(DISTINCT o.local_day) AS integer) AS days, CAST(sum(o.net) AS bigint) AS net
+    FROM orders o
+    WHERE o.member_id = ANY (:members) AND o.counted AND o.paid_at <= :now
+    GROUP BY o.member_id ORDER BY o.member_id
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A member's purchases in a category: on so many days, for so much (minor units)."""
+    """A member's purchases in a category (empty: of any kind): on so many days, for so much (minor
+    units).
+    """
 
     member_id: UUID
     category: str
@@ -37,16 +47,14 @@ class Bought:
     days: int
     net: int
 
-    def features(self, everything: Mapping[str, float], today: date) -> dict[str, float]:
-        """As of `today`. `everything`: recency and frequency of his purchases of any kind."""
+    def features(self, today: date) -> dict[str, float]:
+        """As of `today`, by name."""
         return {
             "recency": max((today - self.last_day).days, 0),
             "frequency": self.days,
             "monetary": self.net,
             "tenure": max((today - self.first_day).days, 0),
             "gap": (self.last_day - self.first_day).days / max(self.days - 1, 1),
-            "all_recency": everything["recency"],
-            "all_frequency": everything["frequency"],
         }
 
 
@@ -65,6 +73,12 @@ def bought(member_ids: Sequence[UUID], *, now: datetime) -> list[Bought]:
     return [Bought(*row) for row in rows]
 
 
+def bought_anything(member_ids: Sequence[UUID], *, now: datetime) -> list[Bought]:
+    """Their purchases of any kind, by member."""
+    rows = db.session.execute(ANYTHING, {"members": list(member_ids), "now": now})
+    return [Bought(*row) for row in rows]
+
+
 def said(
     model: Mapping[str, Any],
     one: Bought,
@@ -74,9 +88,13 @@ def said(
 ) -> list[Said]:
     """The chances that a member buys in a category, one per horizon of a night's `model`.
 
-    `stores`: his chances to buy anything, by days.
+    `everything`: recency and frequency of his purchases of any kind. `stores`: his chances to buy
+    anything, by days.
     """
-    known = one.features(everything, today)
+    known = one.features(today) | {
+        "all_recency": everything["recency"],
+        "all_frequency": everything["frequency"],
+    }
     return [_said(model, each, one.category, known, stores) for each in model["horizons"]]
 
 
@@ -88,15 +106,17 @@ def _said(
     stores: Mapping[int, float | None],
 ) -> Said:
     days = horizon["days"]
-    reason = horizon["reason"] or _reason(horizon, category)
+    reason = silent(horizon, category)
     if reason is not None:
         return Said(days, None, reason)
     found = chances.chance(horizon, model.get("tables"), category, known, stores[days])
     return Said(days, None, SMALL) if found is None else Said(days, round(found, DIGITS), None)
 
 
-def _reason(horizon: Mapping[str, Any], category: str) -> str | None:
-    """Why the model says nothing of a category."""
+def silent(horizon: Mapping[str, Any], category: str) -> str | None:
+    """Why a model says nothing of a category; None: it does."""
+    if horizon["reason"] is not None:
+        return horizon["reason"]
     for row in horizon["categories"]:
         if row["category"] == category:
             return row["reason"]
