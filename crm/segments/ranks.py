@@ -27,22 +27,22 @@ def midranks_in(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     return (below + upto) / (2 * len(ordered))
 
 
-def table(values: np.ndarray, digits: int = 6) -> dict[str, Any]:
-    """The distribution as at most `POINTS` knots, for `crm.segments.percentiles.Table`.
+def table(values: np.ndarray, digits: int = 6, points: int = POINTS) -> dict[str, Any]:
+    """The distribution as at most so many knots, for `crm.segments.percentiles.Table`.
 
     At each knot `below` is the share of smaller values and `upto` that of values not larger, exact
     to so many digits.
     """
-    return table_of(np.sort(values), digits)
+    return table_of(np.sort(values), digits, points)
 
 
-def table_of(ordered: np.ndarray, digits: int = 6) -> dict[str, Any]:
+def table_of(ordered: np.ndarray, digits: int = 6, points: int = POINTS) -> dict[str, Any]:
     """The same of values that are in ascending order already."""
     starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
     distinct, below = ordered[starts], starts
     upto = np.append(starts[1:], len(ordered)) if len(ordered) else starts
-    if len(distinct) > POINTS:
-        steps = np.linspace(0, len(ordered) - 1, POINTS).astype(np.int64)
+    if len(distinct) > points:
+        steps = np.linspace(0, len(ordered) - 1, points).astype(np.int64)
         keep = np.unique(np.searchsorted(upto, steps, "right"))
         distinct, below, upto = distinct[keep], below[keep], upto[keep]
     total = max(len(ordered), 1)

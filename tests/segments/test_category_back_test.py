@@ -138,7 +138,8 @@ def test_one_pair_is_scored_as_among_all():
             name = past.names[window.known.kinds[place]]
             stores = float(everybody[window.known.owners[place]])
             found = chances.chance({"model": model}, tables, name, one, stores)
-            assert found == pytest.approx(promised[place], abs=1e-9)
+            near = 2e-3 if method == "percentiles" else 1e-9  # its tables are thinned out
+            assert found == pytest.approx(promised[place], abs=near)
 
 
 def test_of_too_many_pairs_those_of_some_members_are_taken_whole():

@@ -18,6 +18,7 @@ from crm.segments.next_purchase.categories.past import DIGITS, Habits, Known, Pa
 from crm.segments.next_purchase.learning import LEAST_HISTORY, MOST_WINDOWS, Learned
 
 METHODS = ("regression", "share", "percentiles")  # in the order in which they are preferred
+KNOTS = 100  # of a table: there are three for each category
 FEATURES = (
     "recency",
     "frequency",
@@ -133,7 +134,7 @@ def tables(past: Past, until: int) -> dict[str, Any]:
     known = past.at(until)
     return {
         past.names[kind]: {
-            name: ranks.table(getattr(known.pairs, name)[known.kinds == kind], whole.EXACT)
+            name: ranks.table(getattr(known.pairs, name)[known.kinds == kind], whole.EXACT, KNOTS)
             for name in formulas.RANKED
         }
         for kind in np.unique(known.kinds)
