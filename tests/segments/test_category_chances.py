@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 
 from crm.db import db, transaction
 from crm.segments.next_purchase import jobs, work
-from crm.segments.next_purchase.categories import loading
+from crm.segments.next_purchase.categories import foretelling, loading
 from crm.segments.next_purchase.categories import reading as of_categories
 from crm.segments.next_purchase.models import NextPurchaseModel
 
@@ -363,6 +363,24 @@ def test_a_member_is_told_his_chances_in_each_category(admin, now):
             assert chance == {"days": 30, "chance": pytest.approx(again, abs=6e-4), "reason": None}
             checked += 1
     assert checked > 20
+
+
+def test_many_are_told_at_once_what_each_is_told(admin, now):
+    ids = rhythmic_shop(now)
+    work.perform(now)
+    today = now.astimezone(SHANGHAI).date()
+    pairs, _ = bought_by_pair()
+    asked = [foretelling.Asked(*pair, today) for pair in sorted(pairs)[::20]]
+    asked.append(foretelling.Asked(ids[0], "nothing of the kind", today))
+    for place, days in enumerate((7, 30, 90)):
+        said = foretelling.within(days, asked, now=now)
+        assert said[-1] is None
+        for one, chance in zip(asked[:-1], said, strict=False):
+            assert told(admin, one.member_id)[one.category]["chances"][place]["chance"] == chance
+    assert set(foretelling.spoken(model(), 30)) == {"beans", "filters"}
+    db.session.execute(text("UPDATE next_purchase_model SET categories = NULL"))
+    db.session.expire_all()
+    assert foretelling.spoken(model(), 30) == []
 
 
 def test_a_purchase_shows_at_once_in_its_category(admin, now):
