@@ -24,7 +24,7 @@ def reason(
         return True, "no_clusters"
     if as_of - model.as_of >= timedelta(days=asked.refit_after_days):
         return True, "monthly"
-    moved = drift.index(people.take(people.returned), model.drift)
+    moved = drift.index(people.repeat, model.drift)
     if moved is None or moved["most"] > asked.drift_limit:
         return True, "drift"
     return False, "daily"

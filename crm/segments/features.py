@@ -7,6 +7,7 @@ day. All days are local; the run's own day is the programme's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from hashlib import sha256
 from uuid import UUID
 
@@ -62,8 +63,8 @@ class Population:
         order = np.lexsort((self.ids[:, 1], self.ids[:, 0]))
         return self.take(order)
 
-    def take(self, which: np.ndarray) -> "Population":
-        """The members at these places, or where a mask is true."""
+    def take(self, which: np.ndarray | slice) -> "Population":
+        """The members at these places, or where a mask is true; of a slice no copy is made."""
         return Population(*(getattr(self, item.name)[which] for item in fields(self)))
 
     def joined(self, others: "Population") -> "Population":
@@ -83,6 +84,17 @@ class Population:
     def returned(self) -> np.ndarray:
         """Mask: bought on at least two days."""
         return self.frequency > 1
+
+    @cached_property
+    def buyers(self) -> "Population":
+        """Those who bought; of a shop where all did, no copy."""
+        bought = self.bought
+        return self.take(slice(None) if bought.all() else np.flatnonzero(bought))
+
+    @cached_property
+    def repeat(self) -> "Population":
+        """Those who bought on at least two days."""
+        return self.take(np.flatnonzero(self.returned))
 
     @property
     def mean_gap(self) -> np.ndarray:

@@ -68,6 +68,12 @@ def midranks_by(stored: dict[str, Any], values: np.ndarray) -> np.ndarray:
     return np.where(after == len(knots), 1.0, found)
 
 
+def middles(values: np.ndarray) -> np.ndarray:
+    """The two values in the middle, of an odd number the same one twice; there must be a value."""
+    middle = [(len(values) - 1) // 2, len(values) // 2]
+    return np.partition(values, middle)[middle]
+
+
 @dataclass(frozen=True)
 class Spread:
     """How recency, frequency and monetary of some members are spread: each in ascending order."""
@@ -86,13 +92,18 @@ class Spread:
         return self._ranked(people.recency, people.frequency, people.monetary)
 
     def median_position(self, people: Population) -> np.ndarray:
-        """The medians of the members' percentiles; shape (3,). There must be a member.
+        """The medians of the members' percentiles; shape (3,). There must be a member."""
+        middle = [middles(each) for each in (people.recency, people.frequency, people.monetary)]
+        return self.between(*middle)
 
-        Ranks grow with values, so that the middle values have the middle ranks.
+    def between(
+        self, recency: np.ndarray, frequency: np.ndarray, monetary: np.ndarray
+    ) -> np.ndarray:
+        """The same by the `middles` of each; ranks grow with values, so theirs are the middle ones.
+
+        Shape (3,).
         """
-        values = (people.recency, people.frequency, people.monetary)
-        middle = [(len(people) - 1) // 2, len(people) // 2]
-        return self._ranked(*(np.partition(each, middle)[middle] for each in values)).mean(axis=0)
+        return self._ranked(recency, frequency, monetary).mean(axis=0)
 
     def _ranked(
         self, recency: np.ndarray, frequency: np.ndarray, monetary: np.ndarray
@@ -112,3 +123,20 @@ class Spread:
             "frequency": table_of(self.frequency),
             "monetary": table_of(self.monetary),
         }
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """How all buyers are spread, and how those who came back are among themselves."""
+
+    buyers: Spread
+    repeat: Spread
+
+    @classmethod
+    def of(cls, people: Population) -> "Spreads":
+        """Of these members."""
+        return cls(Spread.of(people.buyers), Spread.of(people.repeat))
+
+    def tables(self) -> dict[str, Any]:
+        """As they are stored with a run."""
+        return self.buyers.tables() | {"repeat": self.repeat.tables()}

@@ -48,9 +48,14 @@ NO_RUN = UUID(int=0)
 LAST = UUID(int=2**128 - 1)
 # Members and aggregates are walked in the order of their keys: nothing is sorted or hashed. An
 # outer join does not hand a bound on. (SELECT …) keeps statistics out of how many are beyond it:
-# where they are old that may be everybody, and a plan made for nobody goes through all pairs.
+# where they are old that may be everybody, and a plan made for nobody goes through all pairs. For
+# the same reason who is counted again is found out once, before all else.
 FEATURES = """
     COPY (
+        WITH a AS MATERIALIZED (
+            SELECT * FROM purchases_recounted(%(as_of)s)
+            WHERE member_id {side} (SELECT %(half)s::uuid)
+        )
         SELECT m.id,
                coalesce(b.last_day, a.last_day, '-infinity'),
                coalesce(b.frequency, a.frequency, 0),
@@ -64,8 +69,7 @@ FEATURES = """
         LEFT JOIN purchase_summary b ON b.member_id = m.id
             AND b.last_paid_at <= %(as_of)s AND b.orders > 0
             AND b.member_id {side} (SELECT %(half)s::uuid)
-        LEFT JOIN purchases_recounted(%(as_of)s) a ON a.member_id = m.id
-            AND a.member_id {side} (SELECT %(half)s::uuid)
+        LEFT JOIN a ON a.member_id = m.id
         LEFT JOIN segment_assignment w ON w.member_id = m.id AND w.standing = 'waiting'
             AND w.member_id {side} (SELECT %(half)s::uuid)
         WHERE m.status = 'active' AND m.id {side} (SELECT %(half)s::uuid)

@@ -12,7 +12,7 @@ from crm.segments import carrying, clusters, drift, naming_apart, segmentation, 
 from crm.segments.features import Population
 from crm.segments.model import Model, centroids
 from crm.segments.parameters import Parameters
-from crm.segments.ranks import Spread
+from crm.segments.ranks import Spread, Spreads
 from crm.segments.segmentation import Groups, Segmentation
 from crm.segments.standard_scale import Scale
 
@@ -28,9 +28,9 @@ def refit(
     `before` is the model so far: the clusters start from its centroids and carry on its names, and
     who moves only because of the new model is told apart. `tell` hears how far the search is.
     """
-    repeat, buyers = people.take(people.returned), Spread.of(people.take(people.bought))
+    repeat, among = people.repeat, Spreads.of(people)
     asked = replace(asked, previous_k=before.k if before else asked.previous_k)
-    model, groups = _made(repeat, buyers, asked, before, tell)
+    model, groups = _made(repeat, among, asked, before, tell)
     model = replace(model, rhythm=structure.rhythm(people), drift=drift.reference(repeat))
     codes, margins = segmentation.spread(people, groups, model.rhythm)
     found = segmentation.told(
@@ -40,6 +40,7 @@ def refit(
         model,
         asked,
         figures={"psi": drift.index(repeat, before.drift) if before else None},
+        among=among,
         former=segmentation.placed(people, before)[0] if before else None,
     )
     return found, model
@@ -47,27 +48,27 @@ def refit(
 
 def _made(
     repeat: Population,
-    buyers: Spread,
+    among: Spreads,
     asked: Parameters,
     before: Model | None,
     tell: clusters.Tell,
 ) -> tuple[Model, Groups]:
     """By clusters where these can be trusted, else by rules that say why."""
     if len(repeat) < asked.least_repeat_buyers:
-        return _by_rules(repeat, buyers, "few_repeat_buyers", [])
+        return _by_rules(repeat, among, "few_repeat_buyers", [])
     scale = Scale.of(repeat)
     if scale.degenerate:
-        return _by_rules(repeat, buyers, "equal_features", [])
+        return _by_rules(repeat, among, "equal_features", [])
     points = scale.apply(repeat)
     fits = clusters.search(points, asked, _old_centers(before, scale), tell)
     chosen = clusters.best(fits, asked)
     table = [fit.row() for fit in fits]
     if chosen is None:
-        return _by_rules(repeat, buyers, "no_stable_clusters", table)
+        return _by_rules(repeat, among, "no_stable_clusters", table)
     carried, shifts = carrying.carried(before, scale, chosen.centers, asked.farthest)
     names = naming_apart.name_apart(
-        _medians(repeat, Spread.of(repeat), chosen),
-        _medians(repeat, buyers, chosen),
+        _medians(repeat, among.repeat, chosen),
+        _medians(repeat, among.buyers, chosen),
         carried,
     )
     quality = {
@@ -107,7 +108,7 @@ def _medians(people: Population, among: Spread, fit: clusters.Fit) -> np.ndarray
 
 
 def _by_rules(
-    repeat: Population, buyers: Spread, reason: str, table: list[dict[str, Any]]
+    repeat: Population, among: Spreads, reason: str, table: list[dict[str, Any]]
 ) -> tuple[Model, Groups]:
     model = Model("rules", reason, structure.UNKNOWN, None, {"k_table": table})
-    return model, segmentation.by_rules(repeat, buyers)
+    return model, segmentation.by_rules(repeat, among)

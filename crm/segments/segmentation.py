@@ -5,6 +5,7 @@ every day's run; `crm.segments.refit` makes the model.
 """
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from crm.segments import drift, heat, naming, structure, summaries
 from crm.segments.features import Population
 from crm.segments.model import EDITION, Model
 from crm.segments.parameters import Parameters
-from crm.segments.ranks import Spread
+from crm.segments.ranks import Spreads
 from crm.segments.standard_scale import nearest
 
 PACKAGES = ("numpy", "scipy", "scikit-learn")
@@ -58,28 +59,28 @@ class Segmentation:
 def score(people: Population, model: Model, asked: Parameters) -> Segmentation:
     """Give every member a segment by a stored model. `people` are ordered by id."""
     codes, margins = placed(people, model)
-    figures = {"psi": drift.index(people.take(people.returned), model.drift)}
-    return told(people, codes, margins, model, asked, figures=figures)
+    figures = {"psi": drift.index(people.repeat, model.drift)}
+    return told(people, codes, margins, model, asked, figures=figures, among=Spreads.of(people))
 
 
 def placed(people: Population, model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Everybody's place in the vocabulary by a model, and the margins of repeat buyers."""
-    groups = grouped(people.take(people.returned), people, model)
+    groups = grouped(people.repeat, people, model)
     return spread(people, groups, model.rhythm)
 
 
 def grouped(repeat: Population, people: Population, model: Model) -> Groups:
     """Name repeat buyers by a model: by the nearest centroid, or each by his own percentiles."""
     if model.scale is None or model.centers is None or model.names is None:
-        return by_rules(repeat, Spread.of(people.take(people.bought)))
+        return by_rules(repeat, Spreads.of(people))
     labels, margins = nearest(model.scale.apply(repeat), model.centers)
     return Groups(model.names[labels], margins)
 
 
-def by_rules(repeat: Population, buyers: Spread) -> Groups:
+def by_rules(repeat: Population, among: Spreads) -> Groups:
     """Each repeat buyer by the name that suits his own percentiles; equal buyers, equal names."""
-    among = Spread.of(repeat).positions(repeat), buyers.positions(repeat)
-    return Groups(*naming.name_each(*among))
+    places = among.repeat.positions(repeat), among.buyers.positions(repeat)
+    return Groups(*naming.name_each(*places))
 
 
 def spread(
@@ -101,25 +102,26 @@ def told(
     asked: Parameters,
     *,
     figures: dict[str, Any],
+    among: Spreads,
     former: np.ndarray | None = None,
 ) -> Segmentation:
     """A run with all that is kept of it. `former`: where the model before would have put people."""
     by_refit = np.zeros(len(people), dtype=bool) if former is None else former != codes
-    buyers = people.take(people.bought)
-    among_buyers, among_repeat = Spread.of(buyers), Spread.of(people.take(people.returned))
-    document = {
-        "method": model.method,
-        "reason": model.reason,
-        "parameters": asked.as_json() | {"rhythm": model.rhythm.as_json()},
-        "quality": model.quality | figures | _counts(people),
-        "sizes": summaries.sizes(people, codes, among_buyers),
-        "centroids": model.shown,
-        "movement": summaries.movement(people.previous, codes, by_refit),
-        "percentiles": among_buyers.tables() | {"repeat": among_repeat.tables()},
-        "heat": heat.heat(buyers),
-        "versions": {"segmentation": EDITION} | {name: version(name) for name in PACKAGES},
-        "input_hash": people.digest(),
-    }
+    with ThreadPoolExecutor(1) as beside:  # numpy lets another thread work while it counts
+        digest, heats = beside.submit(people.digest), beside.submit(heat.heat, people.buyers)
+        document = {
+            "method": model.method,
+            "reason": model.reason,
+            "parameters": asked.as_json() | {"rhythm": model.rhythm.as_json()},
+            "quality": model.quality | figures | _counts(people),
+            "sizes": summaries.sizes(people, codes, among.buyers),
+            "centroids": model.shown,
+            "movement": summaries.movement(people.previous, codes, by_refit),
+            "percentiles": among.tables(),
+            "heat": heats.result(),
+            "versions": {"segmentation": EDITION} | {name: version(name) for name in PACKAGES},
+            "input_hash": digest.result(),
+        }
     return Segmentation(people, codes, margins, by_refit, document)
 
 

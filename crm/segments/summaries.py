@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from crm.segments.features import Population
-from crm.segments.ranks import Spread
-from crm.segments.vocabulary import ALWAYS_SHOWN, CODES, PLACE
+from crm.segments.ranks import Spread, middles
+from crm.segments.vocabulary import ALWAYS_SHOWN, CODES
 
 
 def sizes(people: Population, codes: np.ndarray, buyers: Spread) -> list[dict[str, Any]]:
@@ -15,9 +15,11 @@ def sizes(people: Population, codes: np.ndarray, buyers: Spread) -> list[dict[st
     Percentiles are those of the segment's middle member among all buyers.
     """
     revenue = max(int(people.monetary.sum()), 1)
+    ends = np.cumsum(np.bincount(codes, minlength=len(CODES))).tolist()
+    ordered = people.take(np.argsort(codes, kind="stable"))
     rows = []
-    for code, place in PLACE.items():
-        inside = people.take(np.flatnonzero(codes == place))
+    for code, start, end in zip(CODES, [0, *ends], ends, strict=False):
+        inside = ordered.take(slice(start, end))
         if len(inside) or code in ALWAYS_SHOWN:
             amount = int(inside.monetary.sum())
             rows.append(
@@ -27,8 +29,7 @@ def sizes(people: Population, codes: np.ndarray, buyers: Spread) -> list[dict[st
                     "share": _ratio(len(inside), len(people)),
                     "revenue": amount,
                     "revenue_share": _ratio(amount, revenue),
-                    "medians": _medians(inside),
-                    "percentiles": _percentiles(inside, buyers),
+                    **_middle(inside, buyers),
                 }
             )
     return rows
@@ -38,23 +39,23 @@ def _ratio(part: int, whole: int) -> float:
     return round(part / max(whole, 1), 6)
 
 
-def _medians(people: Population) -> dict[str, float] | None:
+def _middle(people: Population, buyers: Spread) -> dict[str, Any]:
     if not people.bought.any():
-        return None
+        return {"medians": None, "percentiles": None}
+    recency, frequency, monetary, tenure = (
+        middles(each) for each in (people.recency, people.frequency, people.monetary, people.tenure)
+    )
+    places = buyers.between(recency, frequency, monetary).round(4).tolist()
     return {
-        "recency_days": float(np.median(people.recency)),
-        "frequency": float(np.median(people.frequency)),
-        "monetary": float(np.median(people.monetary)),
-        "tenure_days": float(np.median(people.tenure)),
-        "mean_gap_days": round(float(np.median(people.mean_gap)), 1),
+        "medians": {
+            "recency_days": float(recency.mean()),
+            "frequency": float(frequency.mean()),
+            "monetary": float(monetary.mean()),
+            "tenure_days": float(tenure.mean()),
+            "mean_gap_days": round(float(np.median(people.mean_gap)), 1),
+        },
+        "percentiles": dict(zip(("recency", "frequency", "monetary"), places, strict=True)),
     }
-
-
-def _percentiles(people: Population, buyers: Spread) -> dict[str, float] | None:
-    if not people.bought.any():
-        return None
-    names = ("recency", "frequency", "monetary")
-    return dict(zip(names, buyers.median_position(people).round(4).tolist(), strict=True))
 
 
 def movement(previous: np.ndarray, codes: np.ndarray, by_refit: np.ndarray) -> list[dict[str, Any]]:
