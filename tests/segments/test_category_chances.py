@@ -370,7 +370,8 @@ def test_many_are_told_at_once_what_each_is_told(admin, now):
     work.perform(now)
     today = now.astimezone(SHANGHAI).date()
     pairs, _ = bought_by_pair()
-    asked = [foretelling.Asked(*pair, today) for pair in sorted(pairs)[::20]]
+    some = sorted(pairs)[::20]
+    asked = [foretelling.Asked(member, category, today) for member, category in some]
     asked.append(foretelling.Asked(ids[0], "nothing of the kind", today))
     for place, days in enumerate((7, 30, 90)):
         said = foretelling.within(days, asked, now=now)
