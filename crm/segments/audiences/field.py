@@ -64,6 +64,7 @@ class Field:
     column: str = ""
     at: str = ""
     window: Literal["", "optional", "required"] = ""
+    days_since: bool = False  # `sql` is a day, and the value how many days it is past
     ahead: bool = False
     default: Any = None
     choices: Choices | None = None

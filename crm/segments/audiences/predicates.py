@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from crm.segments.audiences import days_since
 from crm.segments.audiences.field import Bind, Field, Scope
 
 COMPARED = {"eq": "=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -28,6 +29,8 @@ def midnight(day: date, scope: Scope) -> datetime:
 
 def compare(column: str, field: Field, op: str, value: Any, bind: Bind, scope: Scope) -> str:
     """`column op value`: true, false, or null where the column is null (never for `ne`)."""
+    if field.days_since:
+        return days_since.compare(column, op, value, bind, scope.today)
     if field.kind.name == "instant":
         return _moment(column, field, op, value, bind, scope)
     if field.kind.name == "day":

@@ -7,18 +7,26 @@ part is a set of members of its own, and their union is such a set: an OR over s
 be tried member by member.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from crm.segments.audiences import predicates
+from crm.segments.audiences import predicates, tree
 from crm.segments.audiences.binding import Values
 from crm.segments.audiences.parsing import Condition, Group, Node
 
 MEMBERS = "SELECT m.id AS member_id FROM member m"
+# Who is asked for stands in a set of members already: `member` need not be read for everybody, as
+# almost all are active.
+OF_SET = """SELECT m.id AS member_id
+FROM ({select}) {alias} CROSS JOIN LATERAL (SELECT {alias}.member_id AS id) m"""
+ACTIVE = "m.status = 'active'"
+NOT_INACTIVE = """m.id IS NOT NULL
+AND NOT EXISTS (SELECT FROM member i WHERE i.id = m.id AND i.status <> 'active')"""
+OWN_ROW = re.compile(r"\bm\.(?!id\b)")
 AMONG = "m.id IN (SELECT x.member_id FROM ({select}) x)"
 NOT_AMONG = "NOT EXISTS (SELECT FROM ({select}) x WHERE x.member_id = m.id)"
 APART = "SELECT {alias}.member_id"
-HAS_ROW = "({r}.member_id IS NOT NULL)"
 
 
 class Relation(NamedTuple):
@@ -37,11 +45,33 @@ class Select:
         self.aliases: dict[Relation, str] = {}
         self.needed: set[str] = set()  # aliases without whose row the conditions do not hold
 
-    def of(self, node: Node, *, negated: bool = False) -> str:
-        """The statement for a tree, or for all that it does not fit."""
+    def active(self, node: Node) -> str:
+        """The statement for a whole tree: the active members whom it fits."""
+        node, negated = tree.unwrapped(node, negated=False)
+        if isinstance(node, Group) and tree.any_of(node, negated) and not tree.is_plain(node):
+            base = OF_SET.format(select=self.union(node.parts, negated), alias="u")
+            return f"{base}\nWHERE {NOT_INACTIVE}"
         where = self.node(node, negated)
-        joins = [self.joined(relation, alias) for relation, alias in self.aliases.items()]
-        return "\n".join([MEMBERS, *joins, f"WHERE {where}"])
+        base = next((each for each in self.aliases if self.may_begin(each)), None)
+        if base is None or OWN_ROW.search(where):
+            return self.written(MEMBERS, list(self.aliases), where, ACTIVE)
+        rest = [relation for relation in self.aliases if relation != base]
+        first = OF_SET.format(select=base.sql, alias=self.aliases[base])
+        return self.written(first, rest, where, NOT_INACTIVE)
+
+    def may_begin(self, relation: Relation) -> bool:
+        """Whether all whom the conditions fit have a row there."""
+        return self.aliases[relation] in self.needed and not relation.by_member
+
+    def of(self, node: Node, *, negated: bool = False) -> str:
+        """The statement for a part, or for all that it does not fit; inactive ones included."""
+        where = self.node(node, negated)
+        return self.written(MEMBERS, list(self.aliases), where)
+
+    def written(self, base: str, relations: Sequence[Relation], *conditions: str) -> str:
+        """The statement in one piece."""
+        joins = [self.joined(relation, self.aliases[relation]) for relation in relations]
+        return "\n".join([base, *joins, "WHERE " + "\nAND ".join(conditions)])
 
     def joined(self, relation: Relation, alias: str) -> str:
         """The join of a relation. Where its row is needed the planner may begin with it."""
@@ -58,33 +88,34 @@ class Select:
             return self.node(node.parts[0], not negated)
         if not node.parts:
             return "true" if (node.how == "all") != negated else "false"
-        if (node.how == "all") != negated or len(node.parts) == 1:
+        if not tree.any_of(node, negated) or len(node.parts) == 1:
             return "(" + " AND ".join(self.node(part, negated) for part in node.parts) + ")"
         return self.either(node.parts, negated)
 
     def either(self, parts: Sequence[Node], negated: bool) -> str:
         """At least one of the parts: together where all stand in the member's row, else a set of
         members each."""
-        plain = [part for part in parts if _is_plain(part)]
-        written = [self.node(part, negated) for part in plain]
-        if len(plain) == len(parts):
-            return "(" + " OR ".join(written) + ")"
-        arms = [self.arm(part, negated) for part in parts if not _is_plain(part)]
+        if all(tree.is_plain(part) for part in parts):
+            return "(" + " OR ".join(self.node(part, negated) for part in parts) + ")"
+        return AMONG.format(select=self.union(parts, negated))
+
+    def union(self, parts: Sequence[Node], negated: bool) -> str:
+        """The members of all parts, each once."""
+        plain = [self.node(part, negated) for part in parts if tree.is_plain(part)]
+        arms = [self.arm(part, negated) for part in parts if not tree.is_plain(part)]
         if plain:
-            arms.append(f"{MEMBERS} WHERE {' OR '.join(written)}")
-        return AMONG.format(select=" UNION ".join(arms))
+            arms.append(f"{MEMBERS} WHERE {' OR '.join(plain)}")
+        return " UNION ".join(f"({arm})" for arm in arms)
 
     def arm(self, part: Node, negated: bool) -> str:
         """The members of one part, without a look at `member` where another table says it all."""
-        while isinstance(part, Group) and len(part.parts) == 1:
-            negated = negated != (part.how == "not")
-            part = part.parts[0]
+        part, negated = tree.unwrapped(part, negated)
         inner = Select(self.values)
         if isinstance(part, Condition) and part.field.is_many:
             select_, outside = inner.among(part)
             if negated == outside:
                 return select_
-        elif isinstance(part, Condition) and not negated and _is_apart(part):
+        elif isinstance(part, Condition) and not negated and tree.is_apart(part):
             where = inner.one(part, negated)
             ((relation, alias),) = inner.aliases.items()
             return f"{APART.format(alias=alias)} FROM ({relation.sql}) {alias} WHERE {where}"
@@ -97,7 +128,7 @@ class Select:
         if field.predicate is not None:
             found = field.predicate(bind, scope, op, value)
             return f"({found}) IS NOT TRUE" if negated else f"({found})"
-        column = self.column(node, is_needed=not negated and _needs_row(node))
+        column = self.column(node, is_needed=not negated and tree.needs_row(node))
         if field.prepare is not None:
             op, value = field.prepare(scope, op, value)
         if field.default is not None and (
@@ -111,7 +142,7 @@ class Select:
         """What is compared, with its relation joined, which has at most one row a member."""
         field = node.field
         relation = field.windowed if node.within is not None and field.windowed else field.relation
-        by_member = self.by_member and _has_lookup(node)
+        by_member = self.by_member and tree.has_lookup(node)
         said = field.lookup if by_member else relation
         marks = self.values.marks(field, field.sql, said)
         if said:
@@ -146,33 +177,3 @@ class Select:
         marks = self.values.marks(field, field.sql)
         filled = field.sql.format(**marks, match=match, within=self.values.within(node))
         return filled, outside
-
-
-def _is_apart(node: Condition) -> bool:
-    """Whether a table beside `member` says it all."""
-    return "m." not in node.field.sql and _needs_row(node)
-
-
-def _needs_row(node: Condition) -> bool:
-    """Whether who has no row in the field's relation does not meet the condition."""
-    field = node.field
-    if not field.relation or field.predicate is not None:
-        return False
-    if field.kind.name == "flag":
-        return field.sql == HAS_ROW and node.value == (node.op == "eq")
-    if node.op in ("ne", "exists") or field.prepare is not None:
-        return False
-    return field.default is None or not predicates.holds_for_default(field, node.op, node.value)
-
-
-def _is_plain(node: Node) -> bool:
-    """Whether the member's own row says it all."""
-    if isinstance(node, Group):
-        return all(_is_plain(part) for part in node.parts)
-    return not node.field.is_many and not node.field.relation
-
-
-def _has_lookup(node: Condition) -> bool:
-    """Whether the field can be looked up for one member: with days, if it has a window at all."""
-    field = node.field
-    return bool(field.lookup) and (node.within is not None or not field.window)

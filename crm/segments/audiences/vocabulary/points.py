@@ -7,14 +7,9 @@ from crm.segments.audiences.kinds import WHOLE
 SPENDABLE = "l.available_at <= {now} AND (l.expires_at IS NULL OR l.expires_at > {now})"
 
 # The account's balance is all that lots hold, less a debt. Not to be spent of it: lots whose time
-# has not come or is over, and what live holds keep of the others. These are few, so that the lots
-# of all members need not be added up. A hold that is over keeps nothing, whether or not a job has
-# ended it.
-AVAILABLE = """
-    SELECT a.member_id, greatest(a.balance - coalesce(u.points, 0), 0)::bigint AS n
-    FROM points_account a
-    LEFT JOIN (
-        SELECT member_id, sum(points)::bigint AS points FROM (
+# has not come or is over, and what live holds keep of the others. A hold that is over keeps
+# nothing, whether or not a job has ended it.
+KEPT = """
             SELECT l.member_id, l.remaining AS points FROM points_lot l
             WHERE l.remaining > 0 AND l.released_at IS NULL
               AND (l.available_at IS NULL OR l.available_at > {now})
@@ -26,9 +21,34 @@ AVAILABLE = """
             SELECT x.member_id, x.points
             FROM points_hold o JOIN points_hold_lot x ON x.hold_id = o.id
             JOIN points_lot l ON l.member_id = x.member_id AND l.id = x.lot_id
-            WHERE o.state = 'held' AND o.expires_at > {now} AND SPENDABLE
-        ) kept GROUP BY member_id
-    ) u ON u.member_id = a.member_id""".replace("SPENDABLE", SPENDABLE)
+            WHERE o.state = 'held' AND o.expires_at > {now} AND SPENDABLE""".replace(
+    "SPENDABLE", SPENDABLE
+)
+# Of most members nothing is kept: theirs is the balance as it stands, of which the planner knows
+# how it is spread.
+AVAILABLE = """
+    SELECT a.member_id, a.balance AS n FROM points_account a
+    WHERE a.debt = 0 AND NOT EXISTS (SELECT FROM (KEPT) k WHERE k.member_id = a.member_id)
+    UNION ALL
+    SELECT a.member_id, greatest(a.balance - k.points, 0)::bigint
+    FROM (
+        SELECT member_id, sum(points) AS points FROM (KEPT
+            UNION ALL
+            SELECT d.member_id, 0 FROM points_account d WHERE d.debt > 0
+        ) all_ GROUP BY member_id
+    ) k JOIN points_account a ON a.member_id = k.member_id""".replace("KEPT", KEPT)
+# The same for one member, by his lots.
+AVAILABLE_OF = """
+    SELECT greatest(coalesce(sum(l.remaining - coalesce(h.points, 0)), 0)
+                    - coalesce(max(a.debt), 0), 0)::bigint AS n
+    FROM points_lot l
+    LEFT JOIN (
+        SELECT x.lot_id, sum(x.points)::bigint AS points
+        FROM points_hold o JOIN points_hold_lot x ON x.hold_id = o.id
+        WHERE o.member_id = m.id AND o.state = 'held' AND o.expires_at > {now} GROUP BY x.lot_id
+    ) h ON h.lot_id = l.id
+    LEFT JOIN points_account a ON a.member_id = l.member_id AND a.debt > 0
+    WHERE l.member_id = m.id AND l.remaining > 0 AND SPENDABLE""".replace("SPENDABLE", SPENDABLE)
 PENDING = """
     SELECT l.member_id, sum(l.remaining)::bigint AS n FROM points_lot l
     WHERE l.remaining > 0 AND l.released_at IS NULL
@@ -55,6 +75,7 @@ FIELDS = (
         WHOLE,
         "{r}.n",
         AVAILABLE,
+        lookup=AVAILABLE_OF,
         default=0,
     ),
     Field(

@@ -15,10 +15,6 @@ from crm.segments.audiences.percentile_conditions import NEVER, Of
 from crm.segments.audiences.vocabulary.bought import BOUGHT
 from crm.segments.percentiles import Table
 
-# Not below 0, where a member's calendar is ahead of the programme's; null stays null.
-DAYS = "(CASE WHEN {r}.DAY > {today} THEN 0 ELSE CAST({today} AS date) - {r}.DAY END)"
-RECENCY, TENURE = DAYS.replace("DAY", "last_day"), DAYS.replace("DAY", "first_day")
-
 
 def segments(_: datetime) -> list[Choice]:
     """The segments that members can be in, best first."""
@@ -55,8 +51,9 @@ FIELDS = (
         N_("Days since the last purchase"),
         N_("Local days; missing for who has not bought."),
         WHOLE,
-        RECENCY,
+        "{r}.last_day",
         BOUGHT,
+        days_since=True,
     ),
     Field(
         "rfm.frequency",
@@ -81,8 +78,9 @@ FIELDS = (
         N_("Days since the first purchase"),
         N_("Local days; missing for who has not bought."),
         WHOLE,
-        TENURE,
+        "{r}.first_day",
         BOUGHT,
+        days_since=True,
     ),
     Field(
         "rfm.mean_gap_days",
@@ -97,8 +95,9 @@ FIELDS = (
         N_("Recency percentile"),
         N_("Among all buyers, 0 to 1: 1 bought most recently. By the newest run."),
         SHARE,
-        RECENCY,
+        "{r}.last_day",
         BOUGHT,
+        days_since=True,
         prepare=_percentile("recency"),
     ),
     Field(
