@@ -9,7 +9,7 @@ from flask import Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from crm import clock
-from crm.console import audience_form, formats, mistakes, segment_filters
+from crm.console import audience_form, formats, forms, mistakes, segment_filters
 from crm.console.audience_form import Part
 from crm.console.audience_told import told_preview
 from crm.console.audience_view import Drawer, placed
@@ -146,9 +146,9 @@ def _put(audience_id: UUID | None, body: dict[str, Any], now: datetime) -> UUID:
         kind = "filter" if "filter" in body else "list"
         loaded = mistakes.load(AudienceIn(), body | {"kind": kind})
         return saving.create(loaded, now=now).id
-    version = request.form.get("version", "")
-    if version.isdigit():
-        body["version"] = int(version)
+    version = forms.whole(request.form.get("version", ""))
+    if isinstance(version, int):
+        body["version"] = version
     return saving.change(audience_id, mistakes.load(AudiencePut(), body), now=now).id
 
 

@@ -77,7 +77,9 @@ def audience(audience_id: UUID) -> str:
     return _page(audience_id)
 
 
-def _page(audience_id: UUID, *, said: str = "", report: Report | None = None) -> str:
+def _page(
+    audience_id: UUID, *, said: str = "", wrong: str = "", report: Report | None = None
+) -> str:
     now = clock.now()
     found = saving.get(audience_id)
     wanted = {"field": "audience", "op": "eq", "value": str(audience_id)}
@@ -94,6 +96,7 @@ def _page(audience_id: UUID, *, said: str = "", report: Report | None = None) ->
         preview=told_preview(preview),
         overlap=[_overlap(row, others, preview["count"]) for row in preview["overlap"]],
         said=said,
+        wrong=wrong,
         report=_told(report) if report else None,
         most=formats.number(lists.MOST_LINES),
     )
@@ -144,8 +147,9 @@ def upload_audience(audience_id: UUID) -> Answer:
             known = mode if mode in lists.MODES else "add"
             report = lists.put(audience_id, lines, known, now=clock.now())
     except Refused as refused:
-        said = problems.document(refused)["detail"]
-        return _page(audience_id, said=said), refused.status
+        document = problems.document(refused)
+        said = " ".join(one["detail"] for one in document.get("errors") or [document])
+        return _page(audience_id, wrong=said), refused.status
     return _page(audience_id, report=report)
 
 

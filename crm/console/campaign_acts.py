@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from crm import clock
 from crm.campaigns import drafts, jobs, launching, running
-from crm.console import formats
+from crm.console import formats, forms
 from crm.console.blueprint import blp
 from crm.console.campaign_review import review_page
 from crm.console.campaigns_page import campaign_page
@@ -21,6 +21,7 @@ from crm.http.permissions import needs
 from crm.http.principal import principal
 
 MISTYPED = N_("Type {count}, the number of messages, to send them.")
+STALE = N_("Open the form anew: it was not sent from this page.")
 CANCEL_MISTYPED = N_("Type {count}, the number of messages still to come, to cancel them.")
 
 
@@ -48,12 +49,14 @@ def launch_campaign(campaign_id: UUID) -> Response | tuple[str, int]:
 
 def _typed(expected: str, form: Form) -> int | None:
     """The number that was typed; it must be the one that was shown, unless it is only asked for."""
-    typed = form.values["typed"].replace(",", "").strip()
     if "ask" in request.form:
         return None
-    if typed != expected or not typed.isdigit():
-        raise Mistyped(count=formats.number(int(expected or 0)))
-    return int(typed)
+    typed, wanted = forms.whole(form.values["typed"].strip()), forms.whole(expected)
+    if not isinstance(wanted, int):
+        raise Stale()
+    if typed != wanted:
+        raise Mistyped(count=formats.number(wanted))
+    return wanted
 
 
 class Mistyped(Refused):
@@ -61,6 +64,13 @@ class Mistyped(Refused):
 
     code, status = "mistyped", 422
     detail = MISTYPED
+
+
+class Stale(Refused):
+    """The form does not say which number was shown (422)."""
+
+    code, status = "stale_form", 422
+    detail = STALE
 
 
 class CancelMistyped(Refused):

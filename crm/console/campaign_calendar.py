@@ -68,6 +68,7 @@ def campaign_calendar() -> str:
         before=_name(first - timedelta(days=1)),
         after=_name(first + timedelta(days=31)),
         weekdays=[formats.weekday(number) for number in range(1, 8)],
+        counted=any(one["members"] for ones in coming.values() for one in ones),
         weeks=[
             [
                 _day(day, first, today) | {"items": found.get(day, []), "journeys": coming.get(day)}

@@ -24,7 +24,7 @@ KINDS = {"audience": "c-keep", "holdout": "c-hold", "will_send": "c-send"}
 NONE_SHOWN = ("open_case", "expired", "capped", "address_suppressed", "excluded")
 RISE = N_(
     "A rise from <strong>{base}</strong> to <strong>{found}</strong> of members buying within "
-    "{days}, thanks to {holdout} held out (95 % confidence, 80 % power)."
+    "{days}, thanks to {holdout} held out (95% confidence, 80% power)."
 )
 RISE_OF_PROFIT = N_("In profit: {amount} per member.")
 NO_RISE = N_("Too few are held out, or too few: only a rise beyond all of them would show.")

@@ -66,6 +66,7 @@ FIELDS: Mapping[str, tuple[Leaf, ...]] = {
         Leaf("/attribution_days", fields.Whole(1, 90)),
     ),
 }
+OFFERS, NOTHING = ("template", "coupon_template", "points"), ("", "0")
 NEXT = dict(zip(STEPS, list(STEPS)[1:], strict=False))
 
 
@@ -122,6 +123,8 @@ def save_campaign_step(campaign_id: UUID, step: str) -> Answer:
             drafts.change(campaign_id, body_of(body), now=now)
     except Refused as refused:
         mistakes.blame(form, refused, known, manner)
+        if step == "offer":
+            form.errors = _of_their_arms(form.errors)
         return _page(step, form, found, now), refused.status
     return _to(campaign_id, NEXT[step])
 
@@ -158,13 +161,31 @@ def _document(step: str, manner: Manner) -> dict[str, Any]:
     document = forms.read(FIELDS[step], request.form, manner)
     if step == "offer":
         given = document.pop("arms")
-        document["arms"] = [arm for _, arm in sorted(given.items()) if arm["template"]]
+        document["arms"] = [given[no] for no in _offered()]
     if step == "schedule":
         said = document.pop("schedule", {})
         way = request.form.get("way", "now")
         wanted = {"at": ("at",), "local": ("on", "local_time", "if_past")}.get(way, ())
         document["schedule"] = {name: said.get(name, "") for name in wanted} or {"now": True}
     return document
+
+
+def _offered() -> list[str]:
+    """The numbers of the arms of the form in which something is offered."""
+    arms = [str(no) for no in range(MOST_ARMS)]
+    texts = {
+        no: [request.form.get(f"/arms/{no}/{name}", "").strip() for name in OFFERS] for no in arms
+    }
+    return [no for no in arms if any(text not in NOTHING for text in texts[no])]
+
+
+def _of_their_arms(errors: Mapping[str, str]) -> dict[str, str]:
+    """Mistakes of the arms that were sent, beside the arms of the form that they are."""
+    offered, found = _offered(), dict[str, str]()
+    for pointer, text in errors.items():
+        _, arms, no, name = pointer.split("/")
+        found[f"/{arms}/{offered[int(no)]}/{name}"] = text
+    return found
 
 
 def _typed(step: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ FALLS = {
     "open_case": N_("A complaint is open"),
     "expired": N_("The time has passed where they live"),
     "capped": N_("Had enough messages for now"),
-    "holdout": N_("Held out, {percent} %, gets nothing on purpose"),
+    "holdout": N_("Held out, {percent}%, gets nothing on purpose"),
     "will_send": N_("Will send"),
 }
 COUNTERS = {

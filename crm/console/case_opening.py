@@ -6,25 +6,32 @@ from typing import Any
 from uuid import UUID
 
 from flask import redirect, render_template, request, url_for
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from crm import clock
 from crm.cases import documents, opening
+from crm.cases.errors import CaseOrderUnknown
 from crm.cases.opening import Complaint
 from crm.cases.schemas import CaseIn
 from crm.console import case_words, mistakes, person
 from crm.console.blueprint import blp
-from crm.console.cases_page import told
+from crm.console.cases_page import blamed
+from crm.console.forms import Form
 from crm.console.member_orders import goods
-from crm.db import transaction
-from crm.errors import N_, Invalid, Refused
+from crm.db import db, transaction
+from crm.errors import N_, Refused
 from crm.http.permissions import needs
 from crm.http.principal import principal
+from crm.i18n import gettext
 from crm.ids import uuid7
 from crm.orders import documents as orders
+from crm.orders.models import Order
 
 LAST_ORDERS = 10
+NAMES = ("form", "kind", "subject", "text", "order")
 SCHEMA = CaseIn(only=("order", "kind", "subject", "text"))
+NO_SUBJECT = N_("Say in a few words what it is about.")
 STALE = N_("Open the form anew: it was not sent from this page.")
 
 
@@ -41,7 +48,7 @@ def of_member(member_id: UUID, now: datetime) -> list[dict[str, Any]] | None:
 def case_form(member_id: UUID) -> str:
     """The form, with what he bought last to choose from."""
     order = request.args.get("order", "")
-    return _page(member_id, {"form": str(uuid7()), "order": order})
+    return _page(member_id, Form(_typed({"form": str(uuid7()), "order": order})))
 
 
 @blp.post("/members/<uuid:member_id>/cases/new")
@@ -52,14 +59,16 @@ def open_case(member_id: UUID) -> str | Response | tuple[str, int]:
     try:
         form = UUID(given.get("form", ""))
     except ValueError:
-        return _page(member_id, {**given, "form": str(uuid7())}, wrong=STALE), 422
+        stale = Form({**_typed(given), "/form": str(uuid7())}, said=[gettext(STALE)])
+        return _page(member_id, stale), 422
     try:
         body = mistakes.load(SCHEMA, _body(given))
         with transaction():
-            complaint = _complaint(body, given.get("order", ""), form)
+            order = _order(found.id, given.get("order", ""))
+            complaint = _complaint(body, order.id if order else None, form)
             case = opening.open_case(found.id, complaint, now=clock.now())
     except Refused as refused:
-        return _page(member_id, given, wrong=_sentence(refused)), refused.status
+        return _page(member_id, _blamed(given, refused)), refused.status
     return redirect(url_for("console.case_page", case_id=case.id, opened="1"), 303)
 
 
@@ -70,40 +79,63 @@ def _body(given: Mapping[str, str]) -> dict[str, Any]:
     )
 
 
-def _complaint(body: Mapping[str, Any], order: str, form: UUID) -> Complaint:
+def _complaint(body: Mapping[str, Any], order_id: UUID | None, form: UUID) -> Complaint:
     return Complaint(
         kind=body["kind"],
         subject=body["subject"],
         source="staff",
         text=body["text"],
-        order_id=UUID(order) if _is_id(order) else None,
+        order_id=order_id,
         occasion=f"form:{form}",
     )
 
 
-def _is_id(text: str) -> bool:
+def _order(member_id: UUID, text: str) -> Order | None:
+    """The order that was chosen, if it is this member's. Raises `CaseOrderUnknown`."""
+    if not text:
+        return None
     try:
-        UUID(text)
+        query = select(Order).where(Order.id == UUID(text), Order.member_id == member_id)
     except ValueError:
-        return False
-    return True
+        raise CaseOrderUnknown(pointer="/order") from None
+    found = db.session.scalar(query)
+    if found is None:
+        raise CaseOrderUnknown(pointer="/order")
+    return found
 
 
-def _sentence(refused: Refused) -> str:
-    if isinstance(refused, Invalid) and any(one.pointer == "/subject" for one in refused.errors):
-        return N_("Say in a few words what it is about.")
-    return told(refused)
+def _blamed(given: Mapping[str, str], refused: Refused) -> Form:
+    form = blamed(_typed(given), refused, CaseIn)
+    if not given.get("subject", "").strip():
+        form.errors["/subject"] = gettext(NO_SUBJECT)
+    return form
 
 
-def _page(member_id: UUID, given: Mapping[str, str], *, wrong: str = "") -> str:
-    found = person.load(member_id)
+def _typed(given: Mapping[str, str]) -> dict[str, str]:
+    return {
+        f"/{name}": given.get(name, "") for name in ("form", "kind", "subject", "text", "order")
+    }
+
+
+def _choices(member_id: UUID, chosen: str) -> list[tuple[str, str]]:
+    """The orders to choose from: the last ones, and the one from whose page he came."""
     last = orders.of_member(member_id, LAST_ORDERS, None)["data"]
-    names = ("form", "kind", "subject", "text", "order")
+    found = [(str(one.id), f"{one.order_no} · {goods(one)}") for one in last]
+    if chosen in {one for one, _ in found}:
+        return found
+    try:
+        older = _order(member_id, chosen)
+    except CaseOrderUnknown:
+        return found
+    return [(str(older.id), older.order_no), *found] if older else found
+
+
+def _page(member_id: UUID, form: Form) -> str:
+    found = person.load(member_id)
     return render_template(
         "case_form.html",
         member=person.shown(found),
-        typed={name: given.get(name, "") for name in names},
+        form=form,
         kinds={name: text for name, text in case_words.KINDS.items() if name != "rating"},
-        orders=[(str(one.id), f"{one.order_no} · {goods(one)}") for one in last],
-        wrong=wrong,
+        orders=_choices(member_id, form.values["/order"]),
     )

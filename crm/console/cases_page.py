@@ -13,9 +13,11 @@ from crm.cases.models import Case
 from crm.cases.schemas import CasePatch, CasePolicyIn
 from crm.console import case_words, forms, mistakes, person
 from crm.console.blueprint import blp
+from crm.console.forms import Form, Leaf
+from crm.console.settings_page import manner_at
 from crm.db import transaction
 from crm.errors import N_, NotFound, Refused
-from crm.http import Schema, fields, problems
+from crm.http import Schema, fields
 from crm.http.permissions import needs
 from crm.http.principal import principal
 from crm.members.models import Member
@@ -54,37 +56,35 @@ def cases_page() -> str:
 def change_case_policy() -> Answer:
     """Change what new cases follow."""
     given = request.form
-    days = given.get("due_days", "").strip()
-    body = {
-        "due_days": int(days) if days.isascii() and days.isdigit() else days,
-        "owner": given.get("owner") or None,
-    }
+    days, owner = given.get("due_days", "").strip(), given.get("owner", "")
+    body = {"due_days": forms.whole(days), "owner": owner or None}
     try:
         with transaction():
             policy.put(mistakes.load(CasePolicyIn(), body), now=clock.now())
     except Refused as refused:
-        return _list(wrong=told(refused)), refused.status
+        form = blamed({"/due_days": days, "/owner": owner}, refused, CasePolicyIn)
+        return _list(form), refused.status
     return redirect(url_for("console.cases_page", saved="1"), 303)
 
 
-def _list(wrong: str = "") -> str:
-    now, who = clock.now(), principal()
+def _list(form: Form | None = None) -> str:
+    now, who, found = clock.now(), principal(), policy.current()
+    form = form or Form({"/due_days": found["due_days"], "/owner": str(found["owner"] or "")})
     given = {name: request.args[name] for name in ("show", "cursor") if request.args.get(name)}
     asked = mistakes.load(CasesShown(), given)
     counts = documents.counts(who, now)
     show = asked["show"] or ("mine" if who.may("cases:write") and counts["mine"] else "open")
-    found = documents.listed(_query(show) | {"cursor": asked["cursor"], "limit": SHOWN}, now=now)
+    listed = documents.listed(_query(show) | {"cursor": asked["cursor"], "limit": SHOWN}, now=now)
     return render_template(
         "cases.html",
-        rows=case_words.rows(found["data"], who, now),
-        cursor=found["next_cursor"],
+        rows=case_words.rows(listed["data"], who, now),
+        cursor=listed["next_cursor"],
         show=show,
         tabs=TABS,
         figures=counts,
-        policy=policy.current(),
+        form=form,
         owners=owners.choices() if who.may("cases:manage") else [],
         said=SAVED if request.args.get("saved") else "",
-        wrong=wrong,
     )
 
 
@@ -115,7 +115,7 @@ def change_case(case_id: UUID) -> Answer:
     except NotFound:
         raise
     except Refused as refused:
-        return _page(case_id, wrong=told(refused), typed=request.form), refused.status
+        return _page(case_id, blamed(_typed(request.form), refused, CasePatch)), refused.status
     return redirect(url_for("console.case_page", case_id=case_id, saved="1"), 303)
 
 
@@ -130,7 +130,7 @@ def take_case(case_id: UUID) -> Answer:
     except NotFound:
         raise
     except Refused as refused:
-        return _page(case_id, wrong=told(refused)), refused.status
+        return _page(case_id, blamed({}, refused, CasePatch)), refused.status
     return redirect(url_for("console.case_page", case_id=case_id, saved="1"), 303)
 
 
@@ -150,20 +150,26 @@ def _body(case: Case, given: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _page(case_id: UUID, *, wrong: str = "", typed: Mapping[str, str] | None = None) -> str:
+def _typed(given: Mapping[str, str]) -> dict[str, str]:
+    return {f"/{name}": text for name, text in given.items()}
+
+
+def _page(case_id: UUID, form: Form | None = None) -> str:
     now, who = clock.now(), principal()
     found = documents.document(case_id, now=now)
     member = person.shown(owner) if (owner := _member(found["member_id"])) else None
     zone = programme.current(now).zone
     shown = case_words.row(found, who, now)
     current = {
-        "state": found["state"],
-        "reason": found["reason"] or "",
-        "kind": found["kind"],
-        "owner": str(found["owner"]["id"]) if found["owner"] else "",
-        "due_at": forms.local(found["due_at"], zone),
-        "comment": "",
+        "/state": found["state"],
+        "/reason": found["reason"] or "",
+        "/kind": found["kind"],
+        "/owner": str(found["owner"]["id"]) if found["owner"] else "",
+        "/due_at": forms.local(found["due_at"], zone),
+        "/comment": "",
     }
+    form = form or Form({})
+    form.values = current | form.values
     return render_template(
         "case.html",
         case=shown | {"text": found["text"], "order": found["order"]},
@@ -172,7 +178,7 @@ def _page(case_id: UUID, *, wrong: str = "", typed: Mapping[str, str] | None = N
         member=member,
         order_page=_order_page(case_id),
         history=case_words.happened(found["history"], now),
-        form=current | {name: typed[name] for name in current if typed and name in typed},
+        form=form,
         states=case_words.STATES,
         reasons=case_words.REASONS,
         kinds=case_words.KINDS,
@@ -180,7 +186,6 @@ def _page(case_id: UUID, *, wrong: str = "", typed: Mapping[str, str] | None = N
         works=who.may("cases:manage") or shown["is_mine"],
         takes=who.may("cases:write") and not found["owner"] and who.kind == "staff",
         said=_said(),
-        wrong=wrong,
     )
 
 
@@ -210,7 +215,9 @@ def _said() -> str:
     return SAVED if request.args.get("saved") else ""
 
 
-def told(refused: Refused) -> str:
-    """What is wrong, in one sentence or several."""
-    document = problems.document(refused)
-    return " ".join(error["detail"] for error in document.get("errors") or [document])
+def blamed(values: Mapping[str, Any], refused: Refused, schema: type[Schema]) -> Form:
+    """The form as it was typed, each mistake beside its field."""
+    form = Form(dict(values))
+    known = [Leaf(f"/{name}", one) for name, one in schema().load_fields.items()]
+    mistakes.blame(form, refused, known, manner_at(clock.now()))
+    return form

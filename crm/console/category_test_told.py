@@ -13,7 +13,7 @@ from crm.segments.next_purchase import documents, model_documents
 from crm.segments.next_purchase.parameters import ORDERED_BY
 
 ROOM = 200  # units of the chart's width for the longest bar
-DRAWN = 8  # categories in the chart; all are in the table
+DRAWN = 10  # categories in the chart; all are in the table
 LABEL = 16  # letters of a label that the chart has room for; Chinese ones count twice
 BETTER = N_(
     "It put a customer who bought in a category again before one who did not {times} times in 100;"

@@ -74,8 +74,9 @@ def month(value: date, today: date) -> str:
 
 
 def month_of_year(value: date) -> str:
-    """Oct 2025."""
-    return format_date(value, format=MONTH_OF_YEAR[locale()], locale=_babel())
+    """October 2025."""
+    shape = "MMMM y" if locale() == "en" else MONTH_OF_YEAR[locale()]
+    return format_date(value, format=shape, locale=_babel())
 
 
 def clock_time(value: datetime, zone: tzinfo) -> str:

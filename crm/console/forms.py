@@ -43,6 +43,7 @@ __all__ = [
     "read",
     "typed",
     "values",
+    "whole",
 ]
 
 LONGEST = 200_000  # characters of one field
@@ -91,12 +92,12 @@ def _value(leaf: Leaf, given: MultiDict[str, str], manner: Manner) -> Any:
     if leaf.kind in (NUMBERS, LINES):
         lines = [line.strip() for text in given.getlist(leaf.pointer) for line in text.splitlines()]
         filled = [line for line in lines if line]
-        return [_whole(line) for line in filled] if leaf.kind == NUMBERS else filled
+        return [whole(line) for line in filled] if leaf.kind == NUMBERS else filled
     text = given.get(leaf.pointer, "").strip()[:LONGEST]
     if not text:
         return None
     if leaf.kind == WHOLE:
-        return _whole(text)
+        return whole(text)
     if leaf.kind == MONEY:
         return amount(text, manner.currency)
     if leaf.kind == MAYBE:
@@ -104,7 +105,8 @@ def _value(leaf: Leaf, given: MultiDict[str, str], manner: Manner) -> Any:
     return instant(text, manner.zone) if leaf.kind == INSTANT else text
 
 
-def _whole(text: str) -> int | str:
+def whole(text: str) -> int | str:
+    """A whole number of at most 18 digits; the text itself if it is none."""
     plain = text.replace(",", "").replace("−", "-")
     return int(plain) if re.fullmatch(r"-?\d{1,18}", plain, re.ASCII) else text
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from crm.console import forms
 from crm.console.leaves import Leaf
 from crm.http import fields
 from crm.i18n import LOCALES
@@ -29,12 +30,12 @@ def _read(line: str) -> Any:
     code, _, rest = line.partition(" ")
     calendar, _, rest = rest.strip().partition(" ")
     date, _, names = rest.strip().partition(" ")
-    month, _, day = date.partition("-")
-    if not (month.isascii() and month.isdigit() and day.isascii() and day.isdigit()):
+    month, day = map(forms.whole, date.partition("-")[::2])
+    if not (isinstance(month, int) and isinstance(day, int)):
         return line
     said = [name.strip() for name in names.split(BETWEEN.strip())]
     by_locale = {locale: name for locale, name in zip(LOCALES, said, strict=False) if name}
     return {
-        "code": code, "calendar": calendar, "month": int(month), "day": int(day),
+        "code": code, "calendar": calendar, "month": month, "day": day,
         "name": by_locale,
     }  # fmt: skip

@@ -28,8 +28,8 @@ from crm.console.leaves import Leaf
 from crm.console.settings_page import manner_at
 from crm.coupons import templates as coupon_templates
 from crm.db import transaction
-from crm.errors import N_, Refused
-from crm.http import Schema, fields
+from crm.errors import N_, Invalid, Refused
+from crm.http import Schema, fields, problems
 from crm.http.permissions import needs
 from crm.http.principal import principal
 from crm.i18n import gettext
@@ -110,7 +110,7 @@ def _shown(one: Switched) -> dict[str, Any]:
 
 def _page(one: Switched, form: Form, now: datetime) -> str:
     manner = manner_at(now)
-    asked = mistakes.load(JourneyShown(), request.args.to_dict())
+    asked, wrong = _asked()
     found = results.of(one, LAST_DAYS, now=now)
     listed = results.occasions(
         one.journey.code, state=asked["state"], reason=None, limit=SHOWN, cursor=asked["cursor"]
@@ -136,7 +136,8 @@ def _page(one: Switched, form: Form, now: datetime) -> str:
         cursor=listed["next_cursor"],
         state=asked["state"] or "",
         states=[(name, gettext(text)) for name, text in STATES.items()],
-        day=(asked["day"] or today).isoformat(),
+        day=request.args["day"] if wrong else (asked["day"] or today).isoformat(),
+        wrong=wrong,
         tried=journey_told.tried_of(tried, now) if tried else None,
         form=form,
         words=ASKING if one.journey.code == "after_sale" else WORDS,
@@ -145,6 +146,20 @@ def _page(one: Switched, form: Form, now: datetime) -> str:
         may_write=principal().may("journeys:write"),
         said=gettext(DONE[asked["done"]]) if asked["done"] else "",
     )
+
+
+def _asked() -> tuple[dict[str, Any], str]:
+    """What the page is asked for, and what is wrong with the day to try."""
+    given = {name: text for name, text in request.args.items() if text}
+    try:
+        return mistakes.load(JourneyShown(), given), ""
+    except Invalid as refused:
+        wrong = [one for one in refused.errors if one.pointer == "/day"]
+        if not wrong:
+            raise
+        rest = {name: text for name, text in given.items() if name != "day"}
+        told = problems.say(wrong[0].detail, dict(wrong[0].facts))
+        return mistakes.load(JourneyShown(), rest), told
 
 
 def _options(form: Form, now: datetime) -> dict[str, dict[str, str]]:

@@ -24,9 +24,9 @@ SHOWN = 30
 WAITS = N_("It waits for a worker.")
 ENDING = N_("It is being cancelled.")
 STAGES = {
-    "reading": N_("Reading what members bought: {percent} %"),
-    "grouping": N_("Looking for groups: {percent} %"),
-    "assigning": N_("Giving members their segments: {percent} %"),
+    "reading": N_("Reading what members bought: {percent}%"),
+    "grouping": N_("Looking for groups: {percent}%"),
+    "assigning": N_("Giving members their segments: {percent}%"),
 }
 STATES = {
     "queued": N_("waits"),

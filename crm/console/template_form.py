@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from crm.console import forms
 from crm.errors import N_, Invalid, Refused
 from crm.http import problems
 from crm.i18n import LOCALES, gettext
@@ -81,8 +82,8 @@ class TemplateForm:
 def typed(channel: str, purpose: str, given: Mapping[str, str]) -> TemplateForm:
     """The form as it was sent. Browsers write lines with CR and LF; we keep LF."""
     form = TemplateForm(channel, purpose, code=given.get("/code", "").strip())
-    version = given.get("version", "")
-    form.version = int(version) if version.isascii() and version.isdigit() else None
+    version = forms.whole(given.get("version", ""))
+    form.version = version if isinstance(version, int) else None
     for locale in LOCALES:
         for part, _ in form.parts:
             pointer = f"/languages/{locale}/{part}"

@@ -10,6 +10,7 @@ from crm.errors import N_
 from crm.http.mistakes import Field
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+OUT_OF_RANGE = N_("The year must be between 1970 and 2200.")
 
 
 class Instant(Field, ma.fields.DateTime):
@@ -17,7 +18,7 @@ class Instant(Field, ma.fields.DateTime):
 
     default_error_messages: typing.ClassVar = {
         "invalid_instant": N_("This must be a time such as 2027-01-31T09:30:00Z."),
-        "out_of_range": N_("The year must be between 1970 and 2200."),
+        "out_of_range": OUT_OF_RANGE,
     }
 
     def _deserialize(self, value: object, attr, data, **kwargs) -> datetime:
@@ -49,16 +50,20 @@ def instant_text(value: datetime) -> str:
 
 
 class Day(Field, ma.fields.Date):
-    """A calendar day, 2027-01-31."""
+    """A calendar day, 2027-01-31, years 1970 to 2200."""
 
     default_error_messages: typing.ClassVar = {
-        "invalid_day": N_("This must be a day such as 2027-01-31.")
+        "invalid_day": N_("This must be a day such as 2027-01-31."),
+        "out_of_range": OUT_OF_RANGE,
     }
 
     def _deserialize(self, value: object, attr, data, **kwargs) -> date:
         if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
             raise self.make_error("invalid_day")
         try:
-            return date.fromisoformat(value)
+            found = date.fromisoformat(value)
         except ValueError:
             raise self.make_error("invalid_day") from None
+        if not 1970 <= found.year <= 2200:
+            raise self.make_error("out_of_range")
+        return found

@@ -114,6 +114,15 @@ def test_a_change_from_an_older_page_is_refused(signed_in: As, admin: Api):
     assert page.post(f"/audiences/{made}/edit", form).status_code == 303
 
 
+@pytest.mark.parametrize("version", ["²", "9" * 5000])
+def test_a_version_that_is_no_number_stops_no_page(signed_in: As, admin: Api, version: str):
+    made = admin.post("/audiences", {"name": "Ours", "kind": "list"}).get_json()["id"]
+    page, path = signed_in("marketer"), f"/audiences/{made}/edit"
+    page.get(path)
+    answer = page.post(path, {"name": "Yours", "list": "1", "version": version})
+    assert answer.status_code in (303, 409, 422)
+
+
 def test_a_list_is_made_and_members_are_uploaded_to_it(signed_in: As, shop: Shop, admin: Api):
     page = signed_in("marketer")
     form = filled_in(page.get("/audiences/new").text, "/audiences/new")
@@ -128,7 +137,9 @@ def test_a_list_is_made_and_members_are_uploaded_to_it(signed_in: As, shop: Shop
     answer = page.post(f"{path}/members", {"mode": "remove", "lines": "+86 138 1234 4471"})
     assert "added: 0, taken off: 1." in words(answer)
     wrong = (io.BytesIO(b"\xff\xfe\x00bad"), "guests.csv")
-    assert page.post(f"{path}/members", {"mode": "add", "file": [wrong]}).status_code == 422
+    refused = page.post(f"{path}/members", {"mode": "add", "file": [wrong]})
+    assert refused.status_code == 422
+    assert 'id="file-wrong"' in refused.text
 
 
 def test_an_audience_is_archived_and_used_again(signed_in: As, admin: Api):

@@ -122,6 +122,38 @@ def test_a_mistake_stands_beside_its_field_and_nothing_is_saved(signed_in: As, a
     assert admin.get(f"/campaigns/{found}").get_json()["schedule"] == {"now": True}
 
 
+def test_a_mistake_of_an_offer_stands_at_its_own_arm(signed_in: As, admin: Api):
+    found, form = make(admin), template()
+    before = admin.get(f"/campaigns/{found}").get_json()
+    visitor = signed_in("marketer")
+    path = f"/campaigns/{found}/steps/offer"
+    visitor.get(path)
+    second = {"/arms/1/template": form, "/arms/1/points": "many", "/arms/1/weight": "1"}
+    answer = visitor.post(path, second)
+    assert answer.status_code == 422
+    assert 'id="f-arms-1-points-wrong"' in answer.text
+    assert 'id="f-arms-0-points-wrong"' not in answer.text
+    lacking = {"/arms/0/template": form, "/arms/0/weight": "1", "/arms/2/points": "50"}
+    answer = visitor.post(path, {"/arms/0/points": "0", **lacking, "/arms/2/weight": "1"})
+    assert answer.status_code == 422  # points without a message that tells of them
+    assert 'id="f-arms-2-template-wrong"' in answer.text
+    assert admin.get(f"/campaigns/{found}").get_json() == before
+
+
+@pytest.mark.parametrize("expected", ["", "abc", "²", "9" * 5000])
+def test_a_launch_that_does_not_say_what_was_shown_sends_nothing(
+    signed_in: As, admin: Api, expected: str
+):
+    found = make(admin, crowd(2))
+    visitor = signed_in("marketer")
+    visitor.get(f"/campaigns/{found}/steps/review")
+    fields = {"expected": expected, "typed": expected}
+    answer = visitor.post(f"/campaigns/{found}/launch", fields)
+    assert answer.status_code == 422
+    assert "Open the form anew" in words(answer)
+    assert state(found) == "draft"
+
+
 def test_the_waterfall_is_beside_every_step(signed_in: As, admin: Api):
     found = make(admin, crowd(6))
     visitor = signed_in("marketer")
@@ -402,7 +434,7 @@ def test_one_message_is_one_message(signed_in: As, admin: Api):
     assert admin.post(f"/campaigns/{found}/launch").status_code == 200
     work(found)
     page = words(visitor.get(f"/campaigns/{found}"))
-    assert "0 % of 1 member " in page
+    assert "0% of 1 member " in page
     assert "Cancel 1 message " in page
     assert not re.search(r"\b1 (messages|members)\b", page)
     assert "发送 1 条" in words(

@@ -3,16 +3,21 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from api_client import Api
 from clocks import set_to
 from filling import filled_in
-from order_bodies import stamp
+from order_bodies import order_body, stamp
 from shop import EVIL
+from sqlalchemy import select
 from visitor import Visitor, words
 
 from crm import clock
+from crm.db import db, transaction
+from crm.ids import uuid7
+from crm.orders.models import Order
 
 As = Callable[..., Visitor]
 
@@ -58,6 +63,23 @@ def test_a_form_without_a_subject_says_what_is_missing_and_keeps_the_rest(signed
     assert clerk.post(f"/members/{regular}/cases/new", form).status_code == 422
 
 
+def test_a_case_about_an_old_order_keeps_it(signed_in: As, admin: Api, regular: str):
+    for age in range(12):
+        placed = stamp(clock.now() - timedelta(days=age))
+        body = order_body(UUID(regular), placed_at=placed, updated_at=placed)
+        assert admin.put(f"/orders/web/OLD-{age}", body).status_code in (200, 201)
+    with transaction():
+        query = select(Order.id).where(Order.order_no == "OLD-11")
+        order_id = str(db.session.scalar(query))
+    clerk, path = signed_in("clerk"), f"/members/{regular}/cases/new"
+    form = filled_in(clerk.get(path, {"order": order_id}).text, "/cases/new")
+    assert form["order"] == order_id
+    form["subject"] = "Broken cup"
+    assert clerk.post(path, form).status_code == 303
+    (found,) = admin.get("/cases").get_json()["data"]
+    assert found["order"] == {"channel": "web", "order_no": "OLD-11"}
+
+
 def test_lists_say_what_is_whose_and_what_is_overdue(signed_in: As, admin: Api, case, regular):
     manager = signed_in("manager")
     page = manager.get("/cases")
@@ -91,6 +113,7 @@ def test_a_manager_works_on_a_case_and_closes_it_with_a_reason(signed_in: As, ad
     refused = manager.post(path, form)
     assert refused.status_code == 422
     assert "Say why the case is closed." in words(refused)
+    assert 'aria-describedby="reason-wrong"' in refused.text
     assert "Kept words</textarea>" in refused.text
     form["reason"] = "replaced"
     assert manager.post(path, form).status_code == 303
@@ -102,6 +125,33 @@ def test_a_manager_works_on_a_case_and_closes_it_with_a_reason(signed_in: As, ad
     )
     assert len(found["history"]) == 3
     assert "This case stops no marketing any more." in words(manager.get(path))
+
+
+def test_a_mistake_stands_beside_its_field_in_the_readers_language(
+    signed_in: As, admin: Api, case, regular
+):
+    path = f"/cases/{case['id']}"
+    manager = signed_in("manager", "zh-Hans")
+    form = filled_in(manager.get(path).text, path)
+    before = admin.get(path).get_json()
+    mistakes = {"due_at": "2020-01-01T00:00", "owner": str(uuid7()), "comment": "x" * 4001}
+    for name, typed in mistakes.items():
+        answer = manager.post(path, form.to_dict() | {name: typed})
+        assert answer.status_code in (409, 422), name
+        said = re.search(rf'id="{name.removesuffix("_at")}-wrong">.*?</svg>([^<]+)<', answer.text)
+        assert said, name
+        assert re.search(r"[\u4e00-\u9fff]", said[1]), said[1]
+    assert admin.get(path).get_json() == before
+    new = f"/members/{regular}/cases/new"
+    form = filled_in(manager.get(new).text, "/cases/new")
+    for typed in ({"subject": " "}, {"subject": "x" * 201}, {"subject": "a", "kind": "war"}):
+        answer = manager.post(new, form.to_dict() | typed)
+        assert answer.status_code == 422
+        assert '-wrong"' in answer.text
+    answer = manager.post(new, form.to_dict() | {"subject": "a", "order": str(uuid7())})
+    assert answer.status_code in (404, 422)
+    assert 'id="order-wrong"' in answer.text
+    assert len(admin.get("/cases").get_json()["data"]) == 1
 
 
 def test_a_clerk_takes_a_case_nobody_has_and_only_comments_on_others(signed_in: As, admin, case):
@@ -131,8 +181,11 @@ def test_a_manager_changes_what_new_cases_follow(signed_in: As, admin: Api, case
     form["due_days"] = "7"
     assert manager.post("/case-policy", form).status_code == 303
     assert admin.get("/case-policy").get_json()["due_days"] == 7
-    form["due_days"] = "many"
-    assert manager.post("/case-policy", form).status_code == 422
+    for wrong in ("many", "", "0", "9" * 5000):
+        refused = manager.post("/case-policy", form.to_dict() | {"due_days": wrong})
+        assert refused.status_code == 422
+        assert 'id="due-days-wrong"' in refused.text
+    assert admin.get("/case-policy").get_json()["due_days"] == 7
     clerk = signed_in("clerk")
     assert "case-policy" not in clerk.get("/cases").text
     assert clerk.post("/case-policy", {"due_days": "1"}).status_code == 403

@@ -98,6 +98,27 @@ def test_a_day_is_tried_out_on_the_page(signed_in: As):
     assert "Due on 2027-05-03: 1. Would get it: 1." in page
 
 
+def test_a_day_that_is_none_is_refused_beside_its_field(signed_in: As):
+    page = signed_in("marketer", "zh-Hans")
+    for day in ("soon", "2026-02-30", "9999-12-31", "0001-01-01"):
+        answer = page.get("/journeys/birthday", {"day": day})
+        assert 'id="day-wrong"' in answer.text, day
+        assert f'value="{day}"' in answer.text
+    assert 'id="day-wrong"' not in page.get("/journeys/birthday", {"day": ""}).text
+    assert page.get("/journeys/birthday", {"state": "lost"}).status_code == 422
+
+
+def test_a_holiday_of_a_month_with_thousands_of_digits_is_refused(signed_in: As, admin: Api):
+    before = admin.get("/journeys/holiday").get_json()["settings"]
+    marketer = signed_in("marketer")
+    form = filled_in(marketer.get("/journeys/holiday").text, "/journeys/holiday")
+    lines = {"/holidays": f"eve solar {'9' * 5000}-1 Eve", "do": "save"}
+    answer = marketer.post("/journeys/holiday", form.to_dict() | lines)
+    assert answer.status_code == 422
+    assert 'id="f-holidays-wrong"' in answer.text
+    assert admin.get("/journeys/holiday").get_json()["settings"] == before
+
+
 def test_holidays_are_lines_of_the_form(signed_in: As, admin: Api):
     marketer = signed_in("marketer")
     page = marketer.get("/journeys/holiday").get_data(as_text=True)

@@ -92,6 +92,20 @@ def test_there_are_no_other_journeys(admin: Api):
         assert (answer.status_code, answer.get_json()["code"]) == (404, "journey_not_found")
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "1969-12-31", "2201-01-01"])
+def test_a_day_beyond_all_calendars_is_refused(admin: Api, day: str):
+    answer = admin.post("/journeys/birthday/dry-run", {"date": day})
+    assert answer.status_code == 422
+    (error,) = answer.get_json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/date", "out_of_range")
+
+
+@pytest.mark.parametrize("day", ["1970-01-01", "2200-12-31"])
+def test_the_first_and_the_last_day_can_be_tried(admin: Api, day: str):
+    for code in JOURNEYS:
+        assert admin.post(f"/journeys/{code}/dry-run", {"date": day}).status_code == 200, code
+
+
 def test_a_dry_run_counts_and_says_why_not_and_writes_nothing(admin: Api):
     coupon = str(coupon_template())
     change(admin, "member_day", settings={"days_of_month": [25], "points": 10,

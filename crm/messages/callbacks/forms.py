@@ -169,7 +169,7 @@ def tencent_replies(body: Any, now: datetime) -> list[Reply]:
             continue
         phone = f"+{_text(one, 'nationcode') or '86'}{mobile}"
         said, moment = _text(one, "text", 2000), str(one.get("time", ""))[:20]
-        at = now if not moment.isdigit() else _epoch(int(moment), now)
+        at = now if not moment.isdecimal() else _epoch(int(moment), now)
         found.append(Reply("tencent", f"{phone}:{moment}:{said[:100]}", phone, said, at))
     return found
 
