@@ -41,6 +41,12 @@ class Member(Base):
     __table_args__ = (
         Index("ix_member_name_keys", "name_keys", postgresql_using="gin"),
         Index("ix_member_created_at", "created_at"),
+        Index(
+            "ix_member_home_store",
+            "home_store",
+            "id",
+            postgresql_where=text("status = 'active' AND home_store IS NOT NULL"),
+        ),
         Index("ix_member_inactive", "id", postgresql_where=text("status <> 'active'")),
         Index("ix_member_timezone", "timezone", postgresql_where=text("timezone IS NOT NULL")),
         Index(
