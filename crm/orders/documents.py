@@ -10,7 +10,7 @@ from sqlalchemy import select, tuple_
 
 from crm.db import db
 from crm.http.pagination import decode, page
-from crm.orders import kept
+from crm.orders import kept, kept_lines
 from crm.orders.coupon_figures import expected_discount, given_discount
 from crm.orders.errors import OrderNotFound
 from crm.orders.kept import Kept
@@ -124,7 +124,7 @@ def _complete(rows: Iterable[Order]) -> Sequence[Kept]:
     """The rows with lines and refunds: two statements for any number."""
     orders = [Kept(*(getattr(row, name) for name in kept.COLUMNS)) for row in rows]
     if orders:
-        kept.attach_lines(orders)
+        kept_lines.attach(orders)
         refunds = kept.load_refunds([order.key for order in orders])
         for order in orders:
             order.refunds = refunds.get(order.key, [])

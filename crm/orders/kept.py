@@ -10,6 +10,7 @@ from zlib import crc32
 from sqlalchemy import text
 
 from crm.db import as_rows, db
+from crm.orders import kept_lines
 from crm.orders.incoming import Line
 from crm.orders.pricing import Refund
 
@@ -123,11 +124,6 @@ LOAD = text(f"""
     ORDER BY o.id FOR UPDATE OF o
 """)  # noqa: S608  # as above
 
-LINES = text("""
-    SELECT order_id, line_no, sku, name, category, labels, quantity, unit_price, discount, net
-    FROM order_line WHERE order_id = ANY (:ids) ORDER BY order_id, line_no
-""")
-
 REFUNDS = text("""
     SELECT r.channel, r.order_no, r.refund_no, r.refunded_at, r.amount, r.lines, r.restock, r.value,
            r.deduct, r.order_id
@@ -158,24 +154,8 @@ def load(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
     for row in db.session.execute(LOAD, given):
         order = found[row.channel, row.order_no] = Kept(*row)
         order.lines_bought_at = order.bought_at
-    attach_lines(list(found.values()))
+    kept_lines.attach(list(found.values()))
     return found
-
-
-def attach_lines(orders: Sequence[Kept]) -> None:
-    """Read the lines of these orders, one statement."""
-    by_id = {order.id: order for order in orders}
-    if not by_id:
-        return
-    for row in db.session.execute(LINES, {"ids": list(by_id)}):
-        order = by_id[row.order_id]
-        order.lines.append(
-            Line(
-                row.line_no, row.sku, row.name, row.quantity, row.unit_price, row.category,
-                list(row.labels), row.discount,
-            )
-        )  # fmt: skip
-        order.nets.append(row.net)
 
 
 def load_refunds(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Refund]]:
@@ -205,54 +185,9 @@ def save(orders: Sequence[Kept]) -> None:
         done = db.session.execute(statement, {"rows": as_rows(rows)}) if rows else None
         if done is not None and done.rowcount != len(rows):  # type: ignore[attr-defined]
             raise Collision()
-    _save_lines([order for order in orders if order.lines_changed])
-    _date_lines([order for order in orders if not order.lines_changed])
+    kept_lines.save([order for order in orders if order.lines_changed])
+    kept_lines.date([order for order in orders if not order.lines_changed])
     _save_refund_values([order for order in orders if order.refunds])
-
-
-INSERT_LINES = text("""
-    INSERT INTO order_line (order_id, line_no, member_id, sku, name, category, labels, quantity,
-                            unit_price, discount, net, bought_at)
-    SELECT order_id, line_no, member_id, sku, name, category, labels, quantity, unit_price,
-           discount, net, bought_at
-    FROM json_to_recordset(CAST(:rows AS json)) AS l (
-        order_id uuid, line_no integer, member_id uuid, sku text, name text, category text,
-        labels text[], quantity integer, unit_price bigint, discount bigint, net bigint,
-        bought_at timestamptz)
-""")
-DATE_LINES = text("""
-    UPDATE order_line l SET bought_at = s.at
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:instants AS timestamptz[])) AS s (id, at)
-    WHERE l.order_id = s.id
-""")
-
-
-def _save_lines(orders: Sequence[Kept]) -> None:
-    stale = [order.id for order in orders if not order.is_new]
-    if stale:
-        db.session.execute(
-            text("DELETE FROM order_line WHERE order_id = ANY (:ids)"), {"ids": stale}
-        )
-    rows = [
-        {
-            "order_id": order.id, "line_no": line.line_no, "member_id": order.member_id,
-            "sku": line.sku, "name": line.name, "category": line.category, "labels": line.labels,
-            "quantity": line.quantity, "unit_price": line.unit_price, "discount": line.discount,
-            "net": net, "bought_at": order.bought_at,
-        }
-        for order in orders
-        for line, net in zip(order.lines, order.nets, strict=True)
-    ]  # fmt: skip
-    if rows:
-        db.session.execute(INSERT_LINES, {"rows": as_rows(rows)})
-
-
-def _date_lines(orders: Sequence[Kept]) -> None:
-    """Lines say when they were bought, so that who bought what is read from them alone."""
-    moved = [order for order in orders if order.bought_at != order.lines_bought_at]
-    if moved:
-        given = {"ids": [one.id for one in moved], "instants": [one.bought_at for one in moved]}
-        db.session.execute(DATE_LINES, given)
 
 
 def _save_refund_values(orders: Sequence[Kept]) -> None:
