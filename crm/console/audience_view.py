@@ -13,6 +13,7 @@ from crm.errors import Invalid, Refused
 from crm.http import problems
 from crm.i18n import gettext
 from crm.segments.audiences import registry
+from crm.segments.audiences.errors import AudienceNameTaken
 from crm.segments.audiences.field import Choice, Field
 from crm.segments.audiences.models import Audience
 
@@ -109,6 +110,8 @@ class Drawer:
 
 def placed(root: Part, refused: Refused) -> tuple[dict[str, str], list[str]]:
     """What is wrong, by the place of the part or the field that it is about; and the rest."""
+    if isinstance(refused, AudienceNameTaken):
+        return {"/name": problems.document(refused)["detail"]}, []
     if not isinstance(refused, Invalid):
         return {}, [problems.document(refused)["detail"]]
     known = {part.at for part in root.walk() if part.at} | {"/name", "/description"}

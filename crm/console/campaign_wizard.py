@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from crm import clock
 from crm.campaigns import drafts, plan
+from crm.campaigns.errors import CampaignScheduleInThePast
 from crm.campaigns.models import MOST_ARMS, Campaign
 from crm.campaigns.schemas import CampaignIn, CampaignPatch, body_of
 from crm.console import campaign_figures, campaign_words, forms, mistakes
@@ -119,6 +120,8 @@ def save_campaign_step(campaign_id: UUID, step: str) -> Answer:
     form = Form(_typed(step))
     try:
         body = mistakes.load(CampaignPatch(), _document(step, manner))
+        if body.get("schedule", {}).get("at", now) < now:
+            raise CampaignScheduleInThePast(pointer="/schedule/at")
         with transaction():
             drafts.change(campaign_id, body_of(body), now=now)
     except Refused as refused:

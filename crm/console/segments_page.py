@@ -68,7 +68,7 @@ def segment(code: str) -> str:
 
 @blp.post("/segments/<code>/names")
 @needs("segments:write")
-def rename_segment(code: str) -> Response | str:
+def rename_segment(code: str) -> Response | tuple[str, int]:
     """Give a segment the shop's own names; a blank one gives back the product's."""
     given = {leaf.pointer: request.form.get(leaf.pointer, "").strip() for leaf in NAMES}
     form = Form(dict(given))
@@ -79,7 +79,7 @@ def rename_segment(code: str) -> Response | str:
             labels.renamed(code, labels.by_language(wished), now=clock.now())
     except Refused as refused:
         mistakes.blame(form, refused, NAMES, manner_at(clock.now()))
-        return _page(code, form)
+        return _page(code, form), refused.status
     return redirect(url_for("console.segment", code=code, said="renamed"), 303)
 
 

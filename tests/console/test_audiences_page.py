@@ -114,6 +114,16 @@ def test_a_change_from_an_older_page_is_refused(signed_in: As, admin: Api):
     assert page.post(f"/audiences/{made}/edit", form).status_code == 303
 
 
+def test_a_name_that_is_taken_is_told_beside_the_name(signed_in: As, admin: Api):
+    for name in ("Ours", "Theirs"):
+        made = admin.post("/audiences", {"name": name, "kind": "list"}).get_json()["id"]
+    page, path = signed_in("marketer"), f"/audiences/{made}/edit"
+    page.get(path)
+    answer = page.post(path, {"name": "Ours", "list": "1"})
+    assert answer.status_code == 409
+    assert 'id="name-wrong"' in answer.text
+
+
 @pytest.mark.parametrize("version", ["²", "9" * 5000])
 def test_a_version_that_is_no_number_stops_no_page(signed_in: As, admin: Api, version: str):
     made = admin.post("/audiences", {"name": "Ours", "kind": "list"}).get_json()["id"]

@@ -122,6 +122,18 @@ def test_a_mistake_stands_beside_its_field_and_nothing_is_saved(signed_in: As, a
     assert admin.get(f"/campaigns/{found}").get_json()["schedule"] == {"now": True}
 
 
+def test_a_moment_that_is_over_is_refused_beside_its_field(signed_in: As, admin: Api):
+    found = make(admin)
+    visitor = signed_in("marketer")
+    path = f"/campaigns/{found}/steps/schedule"
+    visitor.get(path)
+    fields = {"way": "at", "/schedule/at": "2020-01-01T10:00", "/attribution_days": "14"}
+    answer = visitor.post(path, fields)
+    assert answer.status_code in (409, 422)
+    assert 'id="f-schedule-at-wrong"' in answer.text
+    assert admin.get(f"/campaigns/{found}").get_json()["schedule"] == {"now": True}
+
+
 def test_a_mistake_of_an_offer_stands_at_its_own_arm(signed_in: As, admin: Api):
     found, form = make(admin), template()
     before = admin.get(f"/campaigns/{found}").get_json()
