@@ -120,7 +120,8 @@ def save_campaign_step(campaign_id: UUID, step: str) -> Answer:
     form = Form(_typed(step))
     try:
         body = mistakes.load(CampaignPatch(), _document(step, manner))
-        if body.get("schedule", {}).get("at", now) < now:
+        at = (body.get("schedule") or {}).get("at")
+        if at is not None and at < now:
             raise CampaignScheduleInThePast(pointer="/schedule/at")
         with transaction():
             drafts.change(campaign_id, body_of(body), now=now)
