@@ -108,9 +108,10 @@ def on_ladder_change(
     heir (`Ladder.after`).
     """
     changes: list[Change] = []
-    if standing.ladder_version == old.version:
+    known = old if standing.ladder_version == old.version else None
+    if known:
         standing, changes = advance(standing, old, activity, at, zone, joined_at)
-    standing, more = advance(standing, new, activity, at, zone, joined_at)
+    standing, more = advance(standing, new, activity, at, zone, joined_at, old=known)
     changes += more
     case = Case(new, activity, zone, joined_at)
     return _rise(standing, case, at, "ladder", None, changes), changes

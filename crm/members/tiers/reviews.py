@@ -48,15 +48,17 @@ def advance(
     until: datetime,
     zone: tzinfo,
     joined_at: datetime,
+    *,
+    old: Ladder | None = None,
 ) -> tuple[Standing, list[Change]]:
     """Everything that falls due up to `until`, inclusive, one after another at its own instant.
 
     One call to a late instant and many calls on the way lead to the same standing and history, as
-    long as the activity is the same.
+    long as the activity is the same. `old`: the ladder that the member stood on, where it is known.
     """
     changes: list[Change] = []
     if standing.ladder_version != ladder.version:
-        standing = _adopt(standing, ladder, until, zone, changes)
+        standing = _adopt(standing, ladder, until, zone, changes, old or ladder)
     while (due := standing.due_at) is not None and due <= until:
         if due == standing.floor_until:
             standing = _end_floor(standing, ladder, changes)
@@ -140,9 +142,15 @@ def settled(standing: Standing, at: datetime, *, valid_until: datetime | None) -
 
 
 def _adopt(
-    standing: Standing, ladder: Ladder, until: datetime, zone: tzinfo, changes: list[Change]
+    standing: Standing,
+    ladder: Ladder,
+    until: datetime,
+    zone: tzinfo,
+    changes: list[Change],
+    old: Ladder,
 ) -> Standing:
-    """The standing on another version of the ladder: codes that vanished go to their heirs.
+    """The standing on another version of the ladder: codes that vanished go to their heirs. What
+    was held is told by the `old` one: on the new one a floor and the tier may be the same.
 
     Nobody falls by it otherwise; only a tier that lost or gained its place as the lowest loses or
     gains an end.
@@ -165,8 +173,8 @@ def _adopt(
     elif after.valid_until is None:
         end = period_end(local_day(at, zone), ladder.validity_months, zone)
         after = replace(after, valid_until=end)
-    change = step(standing, after, ladder, at, "ladder")
-    if change.from_tier != change.to_tier:
-        changes.append(change)
+    was, now = held(standing, old, at), held(after, ladder, at)
+    if was != now:
+        changes.append(Change(at, was, now, "ladder", after.tier))
         after = replace(after, reviewed_at=at)
     return after

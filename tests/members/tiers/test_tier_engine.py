@@ -612,6 +612,14 @@ def test_a_floor_whose_tier_is_gone_goes_to_its_heir():
     assert member.standing.floor == "silver"
 
 
+def test_a_floor_whose_heir_is_the_tier_that_was_earned_is_left_in_the_history():
+    member = a_member()
+    member.is_held_at("gold", at("2026-02-01"))
+    new = newer(member.ladder, [tier("new")])
+    assert told(member.sees(new, at("2026-03-01"))) == [("gold", "new", "ladder")]
+    assert member.held(at("2026-03-01")) == "new"
+
+
 def test_a_grace_that_was_granted_survives_a_ladder_without_one():
     member = a_member(grace_days=30)
     member.buys(at("2026-02-15"), 1000)
